@@ -1,0 +1,141 @@
+# certsync: make; sudo make install; sudo make demo; sudo make check. V=1 shows the commands.
+
+VERSION = 0.1.0
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/certsync
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+
+# Where everything is built; another compiler or other flags get a folder of their own.
+B ?= build
+
+# libsystemd is loaded when it is needed and is not linked.
+PACKAGES = libcrypto libssh2 inih jansson
+
+CFLAGS ?= -O2 -g
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Werror
+HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(CET)
+CET := $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection=full)
+OURS = -std=gnu17 -D_GNU_SOURCE -DCERTSYNC_VERSION='"$(VERSION)"' -Iinclude -MMD -MP $(WARNINGS) $(HARDENING)
+LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+COMPILE = $(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) $(shell pkg-config --cflags $(PACKAGES))
+
+LIB_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/lib/*.c))
+PUSH_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certpush/*.c))
+DEPLOY_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certdeploy/*.c))
+PROGRAMS = $(B)/certpush $(B)/certdeploy
+MAN_PAGES = $(B)/man/certpush.8 $(B)/man/certdeploy.8 $(B)/man/certsync.conf.5
+UNIT_TESTS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
+SERVICES = $(wildcard systemd/*.service.in)
+TIMERS = $(wildcard systemd/*.timer)
+UNITS = $(notdir $(SERVICES:.in=) $(TIMERS))
+
+Q = $(if $(V),,@)
+SAY = $(if $(V),@:,@printf '  %-5s %s\n')
+
+all: $(PROGRAMS) $(MAN_PAGES)
+
+# --- building: needs no root and no network ---
+
+$(B)/certpush: $(PUSH_OBJECTS) $(B)/libcertsync.a
+	$(SAY) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssh2 libcrypto inih jansson)
+
+$(B)/certdeploy: $(DEPLOY_OBJECTS) $(B)/libcertsync.a
+	$(SAY) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libcrypto inih)
+
+$(B)/libcertsync.a: $(LIB_OBJECTS)
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+$(B)/src/%.o: src/%.c $(B)/dependencies
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# Says at once which packages are missing, instead of a hundred lines from the compiler.
+$(B)/dependencies:
+	$(Q)mkdir -p $(B)
+	$(Q)command -v pkg-config >/dev/null && pkg-config --print-errors --exists $(PACKAGES) || \
+		{ echo "Missing libraries. On Debian and Ubuntu: sudo tests/packages build" >&2; exit 1; }
+	$(Q)touch $@
+
+# The EXIT STATUS and DIAGNOSTICS sections come from the table of outcomes.
+$(B)/outcomes: man/outcomes.c $(B)/libcertsync.a
+	$(SAY) CC $<
+	$(Q)$(COMPILE) $(LINK) -o $@ $< $(B)/libcertsync.a
+
+$(B)/man/%: man/% $(B)/outcomes
+	$(SAY) MAN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(B)/outcomes < $< > $@.new && mv $@.new $@
+
+# --- installing ---
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(DOCDIR)/examples
+	install -m 755 $(PROGRAMS) contrib/setup-npm-host contrib/setup-mailcow-host $(DESTDIR)$(SBINDIR)
+	install -m 644 $(B)/man/*.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(B)/man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(TIMERS) $(DESTDIR)$(UNITDIR)
+	for unit in $(SERVICES); do \
+		sed 's|@SBINDIR@|$(SBINDIR)|g' $$unit > $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
+	done
+	chmod 644 $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	install -m 644 systemd/certsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/certsync.conf
+	install -m 644 systemd/certsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/certsync.conf
+	install -m 644 contrib/push.conf contrib/deploy.conf $(DESTDIR)$(DOCDIR)/examples
+
+# What install put there; configuration, keys and state stay.
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,certpush certdeploy setup-npm-host setup-mailcow-host)
+	rm -f $(DESTDIR)$(MANDIR)/man5/certsync.conf.5 $(addprefix $(DESTDIR)$(MANDIR)/man8/,certpush.8 certdeploy.8)
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/certsync.conf $(DESTDIR)$(TMPFILESDIR)/certsync.conf
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+# --- trying and testing: as root, for the lab's servers ---
+
+demo:
+	tests/packages build lab
+	$(MAKE) --no-print-directory all
+	@chown -R --reference=Makefile $(B)
+	tests/demo
+
+check:
+	tests/packages build check lab
+	tests/check
+
+bench:
+	tests/packages build check lab
+	$(MAKE) --no-print-directory all
+	@chown -R --reference=Makefile $(B)
+	tests/bench/run
+
+unit: $(UNIT_TESTS)
+
+$(B)/unit/test_%: tests/unit/test_%.c $(B)/libcertsync.a $(B)/units.a
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -Isrc/lib -Isrc/certpush -Isrc/certdeploy $(LINK) -o $@ $< $(B)/units.a $(B)/libcertsync.a \
+		$$(pkg-config --libs cmocka $(PACKAGES))
+
+# The programs' modules without their main(), for the unit tests.
+$(B)/units.a: $(filter-out %/main.o,$(PUSH_OBJECTS) $(DEPLOY_OBJECTS))
+	$(Q)rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all install uninstall demo check bench unit clean
+.DELETE_ON_ERROR:
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,24 @@
+/* deploy.conf: the settings of certdeploy; certsync.conf(5) documents them. */
+#ifndef DEPLOY_CONF_H
+#define DEPLOY_CONF_H
+
+#include "certsync/outcome.h"
+
+struct deploy_conf {
+	char *root;         /* mailcow's directory, with mailcow.conf */
+	char *hostname;     /* "": MAILCOW_HOSTNAME */
+	char *services;     /* compose services to reload, each NAME or NAME:KIND */
+	char *docker;       /* the docker command */
+	char *staging_dir;  /* where the other host drops generations */
+	char *ca_file;      /* roots the chain must end in; "": not verified */
+	int docker_timeout; /* milliseconds, for each docker command */
+	char *state_dir;
+};
+
+/* Read ${path} into ${conf}; deploy_conf_clear it in any case. CONF_MISSING, CONF_INVALID. */
+enum outcome deploy_conf_load(const char *path, struct deploy_conf *conf);
+
+/* Free what ${conf} holds; for _cleanup_. */
+void deploy_conf_clear(struct deploy_conf *conf);
+
+#endif

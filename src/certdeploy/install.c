@@ -1,0 +1,312 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/generation.h"
+#include "certsync/journal.h"
+#include "install.h"
+#include "previous.h"
+
+#define RECORD           "pending"
+#define RECORD_BYTES_MAX 1024
+#define RECORD_MODE      0600
+#define HASH_HEX_LEN     64
+
+/* The two files; the new one waits under its temporary name. */
+static const struct part {
+	const char *name;
+	const char *temporary;
+	mode_t mode;
+} parts[] = {
+	{ "cert.pem", ".cert.pem.new", 0644 },
+	{ "key.pem", ".key.pem.new", 0600 },
+};
+
+enum {
+	CERT,
+	KEY,
+	PARTS
+};
+
+_Static_assert(sizeof(parts) / sizeof(parts[0]) == PARTS, "a pair has two parts");
+
+/* The record of intent: what is to be installed, by SHA-256. */
+struct record {
+	char hash[PARTS][HASH_HEX_LEN + 1];
+};
+
+void pair_clear(struct pair *pair)
+{
+	bytes_clear(&pair->chain);
+	bytes_clear(&pair->key);
+	bundle_freep(&pair->bundle);
+}
+
+/* --- the record --- */
+
+static bool hash(const struct bytes *bytes, char hex[static HASH_HEX_LEN + 1])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int size;
+
+	return EVP_Digest(bytes->data, bytes->len, digest, &size, EVP_sha256(), NULL) &&
+	       OPENSSL_buf2hexstr_ex(hex, HASH_HEX_LEN + 1, NULL, digest, size, '\0');
+}
+
+static enum outcome record_write(const struct install *install, const struct pair *pair)
+{
+	const struct file_access access = { .uid = geteuid(),
+					    .gid = getegid(),
+					    .mode = RECORD_MODE };
+	struct record record = { 0 };
+	char text[RECORD_BYTES_MAX];
+	struct bytes bytes = { .data = text };
+
+	if (!hash(&pair->chain, record.hash[CERT]) || !hash(&pair->key, record.hash[KEY]))
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	bytes.len = (size_t)snprintf(text, sizeof(text), "%s %s\n%s %s\n", record.hash[CERT],
+				     parts[CERT].name, record.hash[KEY], parts[KEY].name);
+	return file_replace(install->state, RECORD, &bytes, &access);
+}
+
+/* False: there is none, or none that can be trusted. */
+static bool record_read(const struct install *install, struct record *record)
+{
+	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+
+	return install->state >= 0 &&
+	       !outcome_failed(
+		       file_read(install->state, RECORD, FILE_STAGED, RECORD_BYTES_MAX, &bytes)) &&
+	       sscanf(bytes.data, "%64s cert.pem\n%64s key.pem", record->hash[CERT],
+		      record->hash[KEY]) == PARTS;
+}
+
+enum outcome install_mark_pending(const struct install *install, const struct pair *installed)
+{
+	return record_write(install, installed);
+}
+
+bool install_is_pending(const struct install *install)
+{
+	return install->state >= 0 && faccessat(install->state, RECORD, F_OK, 0) == 0;
+}
+
+enum outcome install_finish(const struct install *install)
+{
+	if (unlinkat(install->state, RECORD, 0) < 0 && errno != ENOENT)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot remove: %s", RECORD,
+				       strerror(errno));
+	return file_sync_directory(install->state);
+}
+
+/* --- recovery --- */
+
+/* Is the temporary of ${part} complete, the very bytes that the record speaks of? */
+static bool is_recorded(const struct install *install, const struct part *part, const char *wanted)
+{
+	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	char hex[HASH_HEX_LEN + 1];
+
+	return !outcome_failed(file_read(install->ssl, part->temporary, FILE_STAGED,
+					 BUNDLE_BYTES_MAX, &bytes)) &&
+	       hash(&bytes, hex) && !strcmp(hex, wanted);
+}
+
+static enum outcome finish_part(const struct install *install, const struct part *part,
+				bool recorded)
+{
+	int result = recorded ? renameat(install->ssl, part->temporary, install->ssl, part->name)
+			      : unlinkat(install->ssl, part->temporary, 0);
+
+	if (result < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: %s", part->temporary,
+				       strerror(errno));
+	return recorded ? OUTCOME_COMPLETED : OUTCOME_OK;
+}
+
+enum outcome install_recover(const struct install *install)
+{
+	enum outcome result = OUTCOME_OK;
+	struct record record = { 0 };
+	bool known = record_read(install, &record);
+
+	for (size_t i = 0; i < PARTS; i++) {
+		enum outcome outcome;
+
+		if (faccessat(install->ssl, parts[i].temporary, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		outcome = finish_part(install, &parts[i],
+				      known && is_recorded(install, &parts[i], record.hash[i]));
+		if (outcome_failed(outcome))
+			return outcome;
+		if (outcome == OUTCOME_COMPLETED)
+			result = outcome;
+	}
+	if (result == OUTCOME_COMPLETED) {
+		enum outcome outcome = file_sync_directory(install->ssl);
+
+		if (outcome_failed(outcome))
+			return outcome;
+		outcome_because(result, "an interrupted installation was completed");
+	}
+	return result;
+}
+
+/* --- the pair --- */
+
+enum outcome install_read(const struct install *install, struct pair *pair)
+{
+	enum outcome outcome;
+
+	outcome =
+		file_read(install->ssl, parts[CERT].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain);
+	if (!outcome_failed(outcome))
+		outcome = file_read(install->ssl, parts[KEY].name, FILE_OWN, BUNDLE_BYTES_MAX,
+				    &pair->key);
+	if (!outcome_failed(outcome))
+		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
+	return outcome;
+}
+
+static void tell_symlinks(const struct install *install)
+{
+	for (size_t i = 0; i < PARTS; i++) {
+		struct stat status;
+
+		if (fstatat(install->ssl, parts[i].name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(status.st_mode))
+			journal_log(OUTCOME_SYMLINK_REPLACED,
+				    "%s is a symbolic link, which mailcow's containers "
+				    "cannot follow: replacing it by a real file",
+				    parts[i].name);
+	}
+}
+
+typedef enum outcome write_fn(int dirfd, const char *name, const struct bytes *bytes,
+			      const struct file_access *access);
+
+/* Have ${write} write ${part} under ${name}, with its mode and the directory's owner. */
+static enum outcome write_part(const struct install *install, const struct part *part,
+			       const char *name, const struct bytes *bytes, write_fn *write)
+{
+	struct stat directory;
+	struct file_access access = { .mode = part->mode };
+
+	if (fstat(install->ssl, &directory) < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "cannot stat: %s", strerror(errno));
+	access.uid = directory.st_uid;
+	access.gid = directory.st_gid;
+	return write(install->ssl, name, bytes, &access);
+}
+
+static enum outcome write_parts(const struct install *install, const struct pair *pair)
+{
+	const struct bytes *bytes[PARTS] = { &pair->chain, &pair->key };
+
+	for (size_t i = 0; i < PARTS; i++) {
+		enum outcome outcome =
+			write_part(install, &parts[i], parts[i].temporary, bytes[i], file_write);
+
+		if (outcome_failed(outcome))
+			return outcome;
+	}
+	return file_sync_directory(install->ssl);
+}
+
+static void remove_temporaries(const struct install *install)
+{
+	for (size_t i = 0; i < PARTS; i++)
+		unlinkat(install->ssl, parts[i].temporary, 0);
+}
+
+static int rename_part(const struct install *install, const struct part *part)
+{
+	return renameat(install->ssl, part->temporary, install->ssl, part->name);
+}
+
+/*
+ * Rename both, or neither: an old key.pem is put back if the new cert.pem cannot be put beside it.
+ */
+static enum outcome rename_parts(const struct install *install, const struct pair *old)
+{
+	const struct part *failed = &parts[KEY];
+	enum outcome outcome;
+
+	if (rename_part(install, &parts[KEY]) == 0) {
+		failed = &parts[CERT];
+		if (rename_part(install, &parts[CERT]) == 0)
+			return OUTCOME_OK;
+	}
+	outcome = outcome_because(OUTCOME_FILE_WRITE, "%s: cannot replace: %s", failed->name,
+				  strerror(errno));
+	/* Where that fails as well the record stays, and the next run tries the rename again. */
+	if (failed == &parts[CERT] && old->key.len &&
+	    outcome_failed(
+		    write_part(install, &parts[KEY], parts[KEY].name, &old->key, file_replace)))
+		return outcome;
+	remove_temporaries(install);
+	install_finish(install);
+	return outcome;
+}
+
+/*
+ * postfix may start an smtpd between the two renames, which would find no pair: nothing comes in
+ * between, not even somebody's Ctrl-C.
+ */
+static enum outcome swap(const struct install *install, const struct pair *old)
+{
+	sigset_t all, before;
+	enum outcome outcome;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	outcome = rename_parts(install, old);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return outcome_failed(outcome) ? outcome : file_sync_directory(install->ssl);
+}
+
+enum outcome install_pair(const struct install *install, const struct pair *new,
+			  const struct pair *old)
+{
+	enum outcome outcome;
+
+	tell_symlinks(install);
+	outcome = write_parts(install, new);
+	if (!outcome_failed(outcome))
+		outcome = previous_keep(install->state, old);
+	if (!outcome_failed(outcome))
+		outcome = record_write(install, new);
+	if (outcome_failed(outcome)) {
+		remove_temporaries(install);
+		return outcome;
+	}
+	return swap(install, old);
+}
+
+enum outcome install_correct_modes(const struct install *install)
+{
+	for (size_t i = 0; i < PARTS; i++) {
+		_cleanup_(fd_closep) int fd =
+			openat(install->ssl, parts[i].name,
+			       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		struct stat status;
+
+		if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+		    (status.st_mode & ALLPERMS) == parts[i].mode)
+			continue;
+		if (fchmod(fd, parts[i].mode) < 0)
+			return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot change the mode: %s",
+					       parts[i].name, strerror(errno));
+		journal_log(OUTCOME_MODE_CORRECTED, "%s had mode %04o, it is %04o again",
+			    parts[i].name, status.st_mode & ALLPERMS, parts[i].mode);
+	}
+	return OUTCOME_OK;
+}

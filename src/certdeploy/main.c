@@ -1,0 +1,303 @@
+/* certdeploy: install the staged certificate as mailcow's and have the services load it. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/command.h"
+#include "certsync/journal.h"
+#include "certsync/state.h"
+#include "certsync/text.h"
+#include "deploy_conf.h"
+#include "install.h"
+#include "mailcow.h"
+#include "services.h"
+#include "staging.h"
+
+/* Everything a run works on. */
+struct run {
+	const struct command_options *options;
+	struct deploy_conf conf;
+	struct mailcow mailcow;
+	struct services services;
+	struct install install;
+	struct pair installed;
+	struct staging staging;
+	time_t now;
+};
+
+static void run_clear(struct run *run)
+{
+	deploy_conf_clear(&run->conf);
+	fd_closep(&run->install.ssl);
+	fd_closep(&run->install.state);
+	pair_clear(&run->installed);
+	staging_clear(&run->staging);
+}
+
+/* From here on every record says which certificate it is about. */
+static void describe(const struct bundle *bundle)
+{
+	char not_after[TEXT_TIME_LEN + 1];
+
+	text_time(not_after, bundle_not_after(bundle));
+	journal_field("CERTSYNC_FINGERPRINT", bundle_fingerprint(bundle));
+	journal_field("CERTSYNC_NOT_AFTER", not_after);
+}
+
+/* --- the steps --- */
+
+static enum outcome read_configuration(struct run *run)
+{
+	enum outcome outcome = deploy_conf_load(run->options->conf, &run->conf);
+
+	if (!outcome_failed(outcome))
+		outcome = outcome_in(services_parse(&run->conf, &run->services), "%s",
+				     run->options->conf);
+	if (!outcome_failed(outcome) && run->conf.ca_file[0] && access(run->conf.ca_file, R_OK) < 0)
+		outcome = outcome_because(OUTCOME_CONF_INVALID, "%s: ca_file = %s: %s",
+					  run->options->conf, run->conf.ca_file, strerror(errno));
+	if (!outcome_failed(outcome))
+		outcome = mailcow_read(&run->conf, &run->mailcow);
+	if (outcome_failed(outcome))
+		return outcome;
+	journal_field("CERTSYNC_HOST", run->mailcow.hostname);
+	if (run->mailcow.acme)
+		journal_log(OUTCOME_ACME_ENABLED,
+			    "%s/mailcow.conf: SKIP_LETS_ENCRYPT is not y: mailcow's own ACME "
+			    "client may replace the "
+			    "certificate",
+			    run->conf.root);
+	return OUTCOME_OK;
+}
+
+static enum outcome open_directories(struct run *run)
+{
+	enum outcome outcome = run->options->dry_run
+				       ? state_look(run->conf.state_dir, &run->install.state)
+				       : state_open(run->conf.state_dir, &run->install.state);
+
+	if (!outcome_failed(outcome))
+		outcome = file_open_directory(run->mailcow.ssl_dir, &run->install.ssl);
+	return outcome;
+}
+
+/* What an earlier run left undone comes first: only then the installed pair is what it will be. */
+static enum outcome settle_installed(struct run *run)
+{
+	enum outcome outcome = OUTCOME_OK;
+
+	if (!run->options->dry_run) {
+		outcome = install_recover(&run->install);
+		if (outcome == OUTCOME_COMPLETED)
+			journal_outcome(outcome);
+		if (!outcome_failed(outcome))
+			outcome = install_correct_modes(&run->install);
+	}
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", run->mailcow.ssl_dir);
+	outcome = install_read(&run->install, &run->installed);
+	if (outcome_failed(outcome))
+		journal_detail("%s: no usable pair is installed: %s", run->mailcow.ssl_dir,
+			       outcome_reason(outcome));
+	return OUTCOME_OK;
+}
+
+static enum outcome choose_staged(struct run *run)
+{
+	struct staging_rules rules = {
+		.dir = run->conf.staging_dir,
+		.hostname = run->mailcow.hostname,
+		.ca_file = run->conf.ca_file,
+		.installed = &run->installed,
+		.now = run->now,
+	};
+	enum outcome outcome;
+	struct stat status;
+
+	if (fstatat(run->install.ssl, "cert.pem", &status, 0) == 0)
+		rules.installed_at = status.st_ctim;
+	outcome = staging_choose(&rules, &run->staging);
+	if (!outcome_failed(outcome) && !run->options->dry_run)
+		outcome = staging_remove_stale(&run->staging);
+	return outcome;
+}
+
+/* Nothing good is staged and nothing is left to do: that is well if what is installed is good. */
+static enum outcome judge_installed(struct run *run)
+{
+	const struct bundle *bundle = run->installed.bundle;
+	enum outcome outcome;
+
+	if (!bundle)
+		return outcome_because(OUTCOME_NOTHING_STAGED,
+				       "%s: no certificate is staged, and none is installed",
+				       run->conf.staging_dir);
+	outcome = bundle_check(bundle, run->mailcow.hostname, run->now);
+	if (outcome_failed(outcome)) {
+		char reason[512];
+
+		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+		return outcome_because(
+			OUTCOME_NOTHING_STAGED,
+			"%s: no certificate is staged, and the installed one will not do: %s",
+			run->conf.staging_dir, reason);
+	}
+	return outcome_because(OUTCOME_NOTHING_TO_DO,
+			       "nothing to do: nothing new is staged, %s is installed",
+			       bundle_fingerprint(bundle));
+}
+
+static bool is_installed(const struct run *run)
+{
+	return run->installed.bundle &&
+	       bytes_equal(&run->staging.pair.chain, &run->installed.chain) &&
+	       bytes_equal(&run->staging.pair.key, &run->installed.key);
+}
+
+/* Have the services load what is installed; each says how that went. */
+static enum outcome reload_services(struct run *run)
+{
+	enum outcome outcome = services_find(&run->conf, &run->mailcow, &run->services);
+	size_t failed = 0;
+
+	if (outcome_failed(outcome)) {
+		journal_outcome(outcome);
+		return outcome_because(OUTCOME_INCOMPLETE,
+				       "the certificate is installed, but no service was reloaded");
+	}
+	outcome = services_reload(&run->conf, &run->services);
+	for (size_t i = 0; i < run->services.count; i++) {
+		const struct service *service = &run->services.service[i];
+
+		failed += outcome_failed(service->outcome);
+		journal_log(service->outcome, "%s", service->reason);
+	}
+	if (outcome_failed(outcome))
+		return outcome_because(
+			OUTCOME_INCOMPLETE,
+			"the certificate is installed, but %zu of %zu services did not load it",
+			failed, run->services.count);
+	return OUTCOME_OK;
+}
+
+static enum outcome install_staged(struct run *run)
+{
+	enum outcome outcome = install_pair(&run->install, &run->staging.pair, &run->installed);
+
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", run->mailcow.ssl_dir);
+	journal_detail("installed in %s", run->mailcow.ssl_dir);
+	return OUTCOME_OK;
+}
+
+/* Bring installed and loaded to what is staged: what ${install} and ${reload} say is missing. */
+static enum outcome converge(struct run *run, bool install, bool reload, const char *fingerprint)
+{
+	enum outcome outcome = OUTCOME_OK;
+
+	if (install)
+		outcome = install_staged(run);
+	else if (reload)
+		outcome = install_mark_pending(&run->install, &run->installed);
+	if (!outcome_failed(outcome) && reload)
+		outcome = reload_services(run);
+	if (!outcome_failed(outcome) && reload)
+		outcome = install_finish(&run->install);
+	if (!outcome_failed(outcome) && run->staging.pair.bundle)
+		outcome = staging_tidy(&run->staging);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (install)
+		return outcome_because(OUTCOME_DEPLOYED, "deployed %s for %s", fingerprint,
+				       run->mailcow.hostname);
+	if (reload)
+		return outcome_because(OUTCOME_RELOADED, "all services were reloaded with %s",
+				       fingerprint);
+	return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s is installed",
+			       fingerprint);
+}
+
+static enum outcome carry_out(struct run *run)
+{
+	bool staged = run->staging.pair.bundle;
+	bool install = staged && (run->options->force || !is_installed(run));
+	bool reload = install || run->options->force || install_is_pending(&run->install);
+	const struct bundle *bundle = staged ? run->staging.pair.bundle : run->installed.bundle;
+
+	if (bundle)
+		describe(bundle);
+	if (!bundle || (!staged && !reload))
+		return judge_installed(run);
+	if (run->options->dry_run && (install || reload))
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would %s%s and reload %s",
+				       install ? "install " : "reload with ",
+				       bundle_fingerprint(bundle), run->conf.services);
+	if (run->options->dry_run)
+		return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s is installed",
+				       bundle_fingerprint(bundle));
+	return converge(run, install, reload, bundle_fingerprint(bundle));
+}
+
+static enum outcome run_steps(struct run *run)
+{
+	enum outcome outcome = read_configuration(run);
+
+	if (!outcome_failed(outcome))
+		outcome = open_directories(run);
+	if (!outcome_failed(outcome))
+		outcome = settle_installed(run);
+	if (!outcome_failed(outcome))
+		outcome = choose_staged(run);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (!outcome_failed(run->staging.rejected))
+		return carry_out(run);
+
+	/*
+	 * What was refused makes every run fail until a good one comes, whatever else there was to
+	 * do.
+	 */
+	if (run->staging.pair.bundle || install_is_pending(&run->install)) {
+		outcome = carry_out(run);
+		journal_outcome(outcome);
+	}
+	return outcome_because(run->staging.rejected, "refused: %s", run->staging.reason);
+}
+
+static int run_command(const struct command_options *options)
+{
+	_cleanup_(run_clear) struct run run = {
+		.options = options,
+		.install = { .ssl = -1, .state = -1 },
+		.staging = { .dir = -1 },
+		.now = time(NULL),
+	};
+	enum outcome outcome = run_steps(&run);
+
+	journal_outcome(outcome);
+	journal_status("%s", outcome_reason(outcome));
+	return outcome_text(outcome)->status;
+}
+
+static const struct command commands[] = {
+	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE,
+	  "install the staged certificate if it is new, and reload the services" },
+	{ 0 },
+};
+
+static const struct command_program program = {
+	.name = "certdeploy",
+	.summary = "Install the certificate that was pushed to this host as mailcow's.",
+	.conf = "/etc/certsync/deploy.conf",
+	.commands = commands,
+};
+
+int main(int argc, char *argv[])
+{
+	return command_main(&program, argc, argv);
+}

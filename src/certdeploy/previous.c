@@ -1,0 +1,94 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/generation.h"
+#include "previous.h"
+
+#define DIRECTORY      "previous"
+#define DIRECTORY_MODE 0700
+#define FILE_MODE      0600
+
+static enum outcome open_inside(int parent, const char *name, int *fd)
+{
+	if (mkdirat(parent, name, DIRECTORY_MODE) < 0 && errno != EEXIST)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot make: %s", name,
+				       strerror(errno));
+	*fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot open: %s", name,
+				       strerror(errno));
+	return OUTCOME_OK;
+}
+
+static enum outcome write_generation(int directory, const char *name, const struct pair *pair)
+{
+	const struct file_access access = { .uid = geteuid(), .gid = getegid(), .mode = FILE_MODE };
+	_cleanup_(fd_closep) int fd = -1;
+	enum outcome outcome = open_inside(directory, name, &fd);
+
+	if (!outcome_failed(outcome))
+		outcome = file_write(fd, GENERATION_CHAIN, &pair->chain, &access);
+	if (!outcome_failed(outcome))
+		outcome = file_write(fd, GENERATION_KEY, &pair->key, &access);
+	if (!outcome_failed(outcome))
+		outcome = file_sync_directory(fd);
+	return outcome;
+}
+
+/* Remove everything but ${name}. */
+static enum outcome remove_others(int directory, const char *name)
+{
+	_cleanup_(dir_closep) DIR *entries = NULL;
+	struct dirent *entry;
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	entries = fd < 0 ? NULL : fdopendir(fd);
+	if (!entries) {
+		if (fd >= 0)
+			close(fd);
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot list: %s", DIRECTORY,
+				       strerror(errno));
+	}
+	while ((entry = readdir(entries))) {
+		enum outcome outcome;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    !strcmp(entry->d_name, name))
+			continue;
+		outcome = file_remove_tree(directory, entry->d_name);
+		if (outcome_failed(outcome))
+			return outcome;
+	}
+	return OUTCOME_OK;
+}
+
+enum outcome previous_keep(int state, const struct pair *pair)
+{
+	char name[GENERATION_NAME_LEN + 1], part[GENERATION_NAME_LEN + sizeof("..part")];
+	_cleanup_(fd_closep) int directory = -1;
+	enum outcome outcome;
+
+	if (!pair->bundle || outcome_failed(bundle_check_key(pair->bundle)))
+		return OUTCOME_OK;
+	generation_name(time(NULL), bundle_fingerprint(pair->bundle), name);
+	snprintf(part, sizeof(part), ".%s.part", name);
+	outcome = open_inside(state, DIRECTORY, &directory);
+	if (!outcome_failed(outcome))
+		outcome = write_generation(directory, part, pair);
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", DIRECTORY);
+	/* The same pair may have been kept in this very second. */
+	if (renameat(directory, part, directory, name) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot rename: %s", part,
+				       strerror(errno));
+	outcome = file_sync_directory(directory);
+	if (!outcome_failed(outcome))
+		outcome = remove_others(directory, name);
+	return outcome_in(outcome, "%s", DIRECTORY);
+}

@@ -1,0 +1,47 @@
+/*
+ * mailcow's services: docker compose containers, found by their labels (the names differ between
+ * compose versions) and spoken to through the docker command.
+ */
+#ifndef SERVICES_H
+#define SERVICES_H
+
+#include <stddef.h>
+
+#include "deploy_conf.h"
+#include "mailcow.h"
+
+#define SERVICES_MAX     16
+#define SERVICE_NAME_MAX 63
+#define SERVICE_ID_MAX   64
+
+struct service {
+	char name[SERVICE_NAME_MAX + 1]; /* compose service: "postfix-mailcow" */
+	const struct service_kind *kind; /* how it is told to reload */
+	char id[SERVICE_ID_MAX + 1];     /* container; "": none was found */
+	char state[32];                  /* "running", "exited"... */
+	enum outcome outcome;            /* of what was last done to it */
+	char reason[512];
+};
+
+struct services {
+	struct service service[SERVICES_MAX];
+	size_t count;
+};
+
+/* Fill ${services} from ${conf}'s list. CONF_INVALID: a service of an unknown kind. */
+enum outcome services_parse(const struct deploy_conf *conf, struct services *services);
+
+/*
+ * Find their containers. DOCKER_MISSING, DOCKER_FAILED; what is not there is told by
+ * services_reload.
+ */
+enum outcome services_find(const struct deploy_conf *conf, const struct mailcow *mailcow,
+			   struct services *services);
+
+/*
+ * Reload all of them side by side. Each service's outcome (RELOADED, SERVICE_DOWN, RELOAD_FAILED)
+ * and reason say how it went; the first failure is returned, OK if there is none.
+ */
+enum outcome services_reload(const struct deploy_conf *conf, struct services *services);
+
+#endif

@@ -1,0 +1,301 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/deadline.h"
+#include "certsync/journal.h"
+#include "staging.h"
+
+/*
+ * More generations than this are not looked at: the newest come first, and each costs a signature
+ * check or two.
+ */
+#define CANDIDATES_MAX 32
+/* An upload that was not finished within this time never will be. */
+#define PART_STALE_SECONDS (60L * 60)
+/* So much the other host's clock may be ahead of ours. */
+#define CLOCK_SKEW_SECONDS (24L * 60 * 60)
+/* rsync and scp write one file of the flat pair after the other. */
+#define COPY_WAIT_MS        5000
+#define COPY_POLL_MS        100
+#define COPY_RECENT_SECONDS 10
+
+/* --- names --- */
+
+/* A name from the future says nothing of its age: it comes after all others. */
+static bool is_from_future(const char *name)
+{
+	char tomorrow[GENERATION_NAME_LEN + 1];
+
+	generation_name(time(NULL) + CLOCK_SKEW_SECONDS, "", tomorrow);
+	return strcmp(name, tomorrow) > 0;
+}
+
+/* The newest first. */
+static int newest_first(const void *one, const void *other)
+{
+	int future = (int)is_from_future(one) - (int)is_from_future(other);
+
+	return future ? future : strcmp(other, one);
+}
+
+static DIR *open_entries(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!entries && fd >= 0)
+		close(fd);
+	return entries;
+}
+
+static enum outcome list_generations(struct staging *staging)
+{
+	_cleanup_(dir_closep) DIR *entries = open_entries(staging->dir);
+	struct dirent *entry;
+	size_t room = 0;
+
+	if (!entries)
+		return outcome_because(OUTCOME_STAGING_MISSING, "cannot list: %s", strerror(errno));
+	while ((entry = readdir(entries))) {
+		if (!generation_is_name(entry->d_name))
+			continue;
+		if (staging->count == room) {
+			void *more;
+
+			room = room ? room * 2 : 16;
+			more = reallocarray(staging->names, room, sizeof(*staging->names));
+			if (!more)
+				return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+			staging->names = more;
+		}
+		memcpy(staging->names[staging->count++], entry->d_name, sizeof(*staging->names));
+	}
+	if (staging->count)
+		qsort(staging->names, staging->count, sizeof(*staging->names), newest_first);
+	return OUTCOME_OK;
+}
+
+/* --- judging --- */
+
+/*
+ * Going from a self-signed certificate, as mailcow makes one when it is set up, to one of a CA is
+ * never a step back.
+ */
+static enum outcome check_not_older(const struct staging_rules *rules, const struct bundle *bundle)
+{
+	const struct bundle *installed = rules->installed->bundle;
+
+	if (!installed || outcome_failed(bundle_check(installed, rules->hostname, rules->now)))
+		return OUTCOME_OK;
+	if (bundle_self_issued(installed) && !bundle_self_issued(bundle))
+		return OUTCOME_OK;
+	if (bundle_older(bundle, installed))
+		return outcome_because(OUTCOME_CERT_OLDER,
+				       "the certificate %s was issued before the installed one",
+				       bundle_fingerprint(bundle));
+	return OUTCOME_OK;
+}
+
+/* Read the pair in directory ${dir} and judge it. */
+static enum outcome judge(int dir, const struct staging_rules *rules, struct pair *pair)
+{
+	enum outcome outcome;
+
+	outcome = file_read(dir, GENERATION_CHAIN, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->chain);
+	if (!outcome_failed(outcome))
+		outcome = file_read(dir, GENERATION_KEY, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->key);
+	if (!outcome_failed(outcome))
+		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
+	if (!outcome_failed(outcome))
+		outcome = bundle_check(pair->bundle, rules->hostname, rules->now);
+	if (!outcome_failed(outcome) && rules->ca_file[0])
+		outcome = bundle_check_trust(pair->bundle, rules->ca_file, rules->now);
+	if (!outcome_failed(outcome))
+		outcome = check_not_older(rules, pair->bundle);
+	if (outcome_failed(outcome))
+		pair_clear(pair);
+	return outcome;
+}
+
+static enum outcome judge_generation(int dir, const char *name, const struct staging_rules *rules,
+				     struct pair *pair)
+{
+	_cleanup_(fd_closep) int fd =
+		openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return outcome_because(OUTCOME_FILE_UNSAFE, "%s/%s: is not a directory of its own",
+				       rules->dir, name);
+	return outcome_in(judge(fd, rules, pair), "%s/%s", rules->dir, name);
+}
+
+/*
+ * When was the flat pair put there? The change time, which its owner cannot set. False: there is
+ * none.
+ */
+static bool flat_changed_at(int dir, struct timespec *when)
+{
+	struct stat chain, key;
+	bool has_chain = fstatat(dir, GENERATION_CHAIN, &chain, AT_SYMLINK_NOFOLLOW) == 0;
+	bool has_key = fstatat(dir, GENERATION_KEY, &key, AT_SYMLINK_NOFOLLOW) == 0;
+
+	if (has_chain && has_key)
+		*when = chain.st_ctim.tv_sec > key.st_ctim.tv_sec ? chain.st_ctim : key.st_ctim;
+	else if (has_chain || has_key)
+		*when = has_chain ? chain.st_ctim : key.st_ctim;
+	return has_chain || has_key;
+}
+
+/* Too old, and there since before the installed one came: left over, not sent again. */
+static bool is_left_over(enum outcome outcome, const struct timespec *changed,
+			 const struct staging_rules *rules)
+{
+	return (outcome == OUTCOME_CERT_OLDER || outcome == OUTCOME_CERT_EXPIRED) &&
+	       changed->tv_sec < rules->installed_at.tv_sec;
+}
+
+static enum outcome judge_flat(int dir, const struct staging_rules *rules, struct pair *pair)
+{
+	deadline end = deadline_in(COPY_WAIT_MS);
+	struct timespec changed;
+	enum outcome outcome;
+
+	if (!flat_changed_at(dir, &changed))
+		return OUTCOME_OK;
+	for (;;) {
+		outcome = judge(dir, rules, pair);
+		if (is_left_over(outcome, &changed, rules)) {
+			journal_detail("%s: a flat pair from before the last deploy is ignored: %s",
+				       rules->dir, outcome_reason(outcome));
+			return OUTCOME_OK;
+		}
+		if (!outcome_failed(outcome) || time(NULL) - changed.tv_sec > COPY_RECENT_SECONDS ||
+		    !deadline_pause(end, COPY_POLL_MS))
+			return outcome_in(outcome, "%s", rules->dir);
+	}
+}
+
+/* --- choosing --- */
+
+static void reject(struct staging *staging, enum outcome outcome, const char *name)
+{
+	if (outcome_failed(staging->rejected)) {
+		journal_detail("%s", outcome_reason(outcome));
+		return;
+	}
+	staging->rejected = outcome;
+	snprintf(staging->reason, sizeof(staging->reason), "%s", outcome_reason(outcome));
+	snprintf(staging->rejected_name, sizeof(staging->rejected_name), "%s", name);
+}
+
+static void choose_generation(const struct staging_rules *rules, struct staging *staging)
+{
+	for (size_t i = 0; i < staging->count && i < CANDIDATES_MAX; i++) {
+		const char *name = staging->names[i];
+		enum outcome outcome = judge_generation(staging->dir, name, rules, &staging->pair);
+
+		if (!outcome_failed(outcome)) {
+			memcpy(staging->name, name, sizeof(staging->name));
+			return;
+		}
+		reject(staging, outcome, name);
+	}
+}
+
+static void consider_flat(const struct staging_rules *rules, struct staging *staging)
+{
+	_cleanup_(pair_clear) struct pair flat = { .bundle = NULL };
+	enum outcome outcome = judge_flat(staging->dir, rules, &flat);
+
+	if (outcome_failed(outcome)) {
+		reject(staging, outcome, "");
+		return;
+	}
+	if (!flat.bundle ||
+	    (staging->pair.bundle && !bundle_older(staging->pair.bundle, flat.bundle)))
+		return;
+	pair_clear(&staging->pair);
+	staging->pair = flat;
+	staging->name[0] = '\0';
+	flat = (struct pair){ .bundle = NULL };
+}
+
+enum outcome staging_choose(const struct staging_rules *rules, struct staging *staging)
+{
+	enum outcome outcome;
+
+	*staging = (struct staging){ .rejected = OUTCOME_OK };
+	staging->dir = open(rules->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (staging->dir < 0)
+		return outcome_because(OUTCOME_STAGING_MISSING, "%s: %s", rules->dir,
+				       errno == ELOOP ? "is a symbolic link" : strerror(errno));
+	outcome = list_generations(staging);
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", rules->dir);
+	choose_generation(rules, staging);
+	consider_flat(rules, staging);
+	return OUTCOME_OK;
+}
+
+/* --- tidying --- */
+
+static bool is_stale_part(int dir, const char *name)
+{
+	struct stat status;
+
+	return generation_is_part(name) && fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       time(NULL) - status.st_ctim.tv_sec > PART_STALE_SECONDS;
+}
+
+enum outcome staging_remove_stale(const struct staging *staging)
+{
+	_cleanup_(dir_closep) DIR *entries = open_entries(staging->dir);
+	const int dir = staging->dir;
+	enum outcome result = OUTCOME_OK;
+	struct dirent *entry;
+
+	if (!entries)
+		return outcome_because(OUTCOME_FILE_WRITE, "staging: cannot list: %s",
+				       strerror(errno));
+	while ((entry = readdir(entries))) {
+		enum outcome outcome = is_stale_part(dir, entry->d_name)
+					       ? file_remove_tree(dir, entry->d_name)
+					       : OUTCOME_OK;
+
+		if (outcome_failed(outcome))
+			result = outcome;
+	}
+	return outcome_in(result, "staging");
+}
+
+enum outcome staging_tidy(const struct staging *staging)
+{
+	enum outcome result = OUTCOME_OK;
+
+	for (size_t i = 0; i < staging->count; i++) {
+		enum outcome outcome = OUTCOME_OK;
+
+		if (strcmp(staging->names[i], staging->rejected_name) != 0)
+			outcome = file_remove_tree(staging->dir, staging->names[i]);
+		if (outcome_failed(outcome))
+			result = outcome;
+	}
+	return outcome_in(result, "staging");
+}
+
+void staging_clear(struct staging *staging)
+{
+	pair_clear(&staging->pair);
+	free(staging->names);
+	staging->names = NULL;
+	staging->count = 0;
+	if (staging->dir >= 0)
+		close(staging->dir);
+	staging->dir = -1;
+}

@@ -1,0 +1,55 @@
+/*
+ * The staging directory, which a network-facing account writes to: choose among the generations
+ * (and a flat fullchain.pem + privkey.pem, as rsync and scp leave them) the newest good pair.
+ */
+#ifndef STAGING_H
+#define STAGING_H
+
+#include <time.h>
+
+#include "certsync/generation.h"
+#include "install.h"
+
+struct staging_rules {
+	const char *dir;
+	const char *hostname;         /* what the certificate must cover */
+	const char *ca_file;          /* "": the chain need not end in a trusted root */
+	const struct pair *installed; /* a certificate issued before this one's is refused */
+	struct timespec installed_at; /* when it was put there */
+	time_t now;
+};
+
+/* What was found. */
+struct staging {
+	int dir;
+	char (*names)[GENERATION_NAME_LEN + 1]; /* all generations, the newest first */
+	size_t count;
+	struct pair pair; /* the chosen one; its bundle is NULL if there is none */
+	char name[GENERATION_NAME_LEN + 1]; /* its generation; "": the flat pair */
+	enum outcome rejected;              /* why the newest one was refused, OK if it was not */
+	char reason[1024];                  /* ... in words */
+	char rejected_name[GENERATION_NAME_LEN + 1];
+};
+
+/*
+ * Judge what is staged by ${rules} into ${staging}, which the caller clears in any case. OK:
+ * chosen, rejected, both or neither. STAGING_MISSING, NO_MEMORY.
+ */
+enum outcome staging_choose(const struct staging_rules *rules, struct staging *staging);
+
+/*
+ * The chosen pair is deployed: remove its generation and those it supersedes. The newest rejected
+ * generation stays, and so do a flat pair and whatever arrived since. FILE_WRITE, FILE_DENIED.
+ */
+enum outcome staging_tidy(const struct staging *staging);
+
+/*
+ * Remove uploads that were begun more than an hour ago and never finished: they may hold a key.
+ * FILE_WRITE, FILE_DENIED.
+ */
+enum outcome staging_remove_stale(const struct staging *staging);
+
+/* Free what ${staging} holds; for _cleanup_. */
+void staging_clear(struct staging *staging);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * last_fp: the fingerprint of the certificate that was pushed last, one line in the state
+ * directory.
+ */
+#ifndef LAST_FP_H
+#define LAST_FP_H
+
+#include <stdbool.h>
+
+#include "certsync/outcome.h"
+
+/*
+ * Does last_fp in ${state} (a directory, -1: there is none) hold ${fingerprint}? A missing or odd
+ * file does not.
+ */
+bool last_fp_is(int state, const char *fingerprint);
+
+/*
+ * Write ${fingerprint} to last_fp, so that a crash leaves the old one or the new one. FILE_WRITE.
+ */
+enum outcome last_fp_write(int state, const char *fingerprint);
+
+#endif

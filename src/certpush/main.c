@@ -1,0 +1,123 @@
+/* certpush: put the mail host's certificate into its staging directory when it has changed. */
+
+#include <time.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/command.h"
+#include "certsync/deadline.h"
+#include "certsync/interrupt.h"
+#include "certsync/journal.h"
+#include "certsync/state.h"
+#include "certsync/text.h"
+#include "last_fp.h"
+#include "lineage.h"
+#include "list.h"
+#include "push_conf.h"
+#include "remote.h"
+
+/* From here on every record says which certificate it is about. */
+static void describe(const struct push_conf *conf, const struct lineage *lineage)
+{
+	char not_after[TEXT_TIME_LEN + 1];
+
+	text_time(not_after, bundle_not_after(lineage->bundle));
+	journal_field("CERTSYNC_HOST", conf->hostname);
+	journal_field("CERTSYNC_LINEAGE", lineage->name);
+	journal_field("CERTSYNC_FINGERPRINT", bundle_fingerprint(lineage->bundle));
+	journal_field("CERTSYNC_NOT_AFTER", not_after);
+	journal_detail("lineage %s: %s, %s, valid until %s", lineage->name,
+		       bundle_names(lineage->bundle), bundle_key_type(lineage->bundle), not_after);
+}
+
+/* Put the pair on the mail host, and only when that is certain remember it. */
+static enum outcome push(const struct push_conf *conf, int state, const struct bundle *bundle,
+			 const struct bytes *chain, const struct bytes *key)
+{
+	_cleanup_(remote_closep) struct remote *remote = NULL;
+	char generation[GENERATION_NAME_LEN + 1];
+	enum outcome outcome;
+
+	outcome = remote_open(conf, deadline_in(conf->run_timeout), &remote);
+	if (!outcome_failed(outcome))
+		outcome = remote_put(remote, bundle_fingerprint(bundle), chain, key, generation);
+	if (outcome_failed(outcome))
+		return outcome;
+	journal_field("CERTSYNC_GENERATION", generation);
+	outcome = last_fp_write(state, bundle_fingerprint(bundle));
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "pushed, but the next run will push again: %s",
+				  conf->state_dir);
+	return outcome_because(OUTCOME_PUSHED, "pushed %s to %s as %s", bundle_fingerprint(bundle),
+			       conf->host, generation);
+}
+
+static enum outcome run(const struct command_options *options)
+{
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+	_cleanup_(lineage_clear) struct lineage lineage = { .bundle = NULL };
+	_cleanup_(bytes_clear) struct bytes chain = BYTES_NONE, key = BYTES_NONE;
+	_cleanup_(bundle_freep) struct bundle *bundle = NULL;
+	_cleanup_(fd_closep) int state = -1;
+	time_t now = time(NULL);
+	enum outcome outcome;
+
+	outcome = push_conf_load(options->conf, &conf);
+	if (!outcome_failed(outcome))
+		outcome = lineage_find(&conf, now, &lineage);
+	if (outcome_failed(outcome))
+		return outcome;
+	describe(&conf, &lineage);
+
+	outcome = options->dry_run ? state_look(conf.state_dir, &state)
+				   : state_open(conf.state_dir, &state);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (!options->force && last_fp_is(state, bundle_fingerprint(lineage.bundle)))
+		return outcome_because(OUTCOME_NOTHING_TO_DO,
+				       "nothing to do: %s was pushed before (%s)", lineage.name,
+				       bundle_fingerprint(lineage.bundle));
+
+	interrupt_catch();
+	outcome = lineage_read_pair(&conf, lineage.name, now, &chain, &key, &bundle);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (!options->dry_run)
+		return push(&conf, state, bundle, &chain, &key);
+	outcome = remote_check_settings(&conf);
+	if (outcome_failed(outcome))
+		return outcome;
+	return outcome_because(OUTCOME_DRY_RUN,
+			       "dry run: would push %s (%s) to %s@%s port %d, directory %s",
+			       lineage.name, bundle_fingerprint(bundle), conf.user, conf.host,
+			       conf.port, conf.staging);
+}
+
+static int run_command(const struct command_options *options)
+{
+	enum outcome outcome = run(options);
+
+	journal_outcome(outcome);
+	journal_status("%s", outcome_reason(outcome));
+	interrupt_raise();
+	return outcome_text(outcome)->status;
+}
+
+static const struct command commands[] = {
+	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE,
+	  "push the certificate if it has changed" },
+	{ "list", list_run, COMMAND_JSON, "show all lineages, the one for the mail host marked" },
+	{ 0 },
+};
+
+static const struct command_program program = {
+	.name = "certpush",
+	.summary = "Push the mail host's certificate from Nginx Proxy Manager to mailcow when it "
+		   "has changed.",
+	.conf = "/etc/certsync/push.conf",
+	.commands = commands,
+};
+
+int main(int argc, char *argv[])
+{
+	return command_main(&program, argc, argv);
+}

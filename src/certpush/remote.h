@@ -1,0 +1,44 @@
+/*
+ * The mail host's drop box: an SSH connection with a known host key and our own, and SFTP by
+ * libssh2. Nothing here waits longer than it was told to, and nothing is tried twice.
+ */
+#ifndef REMOTE_H
+#define REMOTE_H
+
+#include "certsync/deadline.h"
+#include "certsync/file.h"
+#include "certsync/generation.h"
+#include "certsync/outcome.h"
+#include "push_conf.h"
+
+struct remote;
+
+/*
+ * See that ${conf}'s identity and host key settings can be used, without opening a socket: the
+ * identity is a private key that others cannot read and that this libssh2 can sign with soundly,
+ * and a key of the host is known. IDENTITY_UNUSABLE, IDENTITY_EXPOSED, HOST_KEY_UNKNOWN,
+ * NO_COMMON_ALGORITHM, FILE_...
+ */
+enum outcome remote_check_settings(const struct push_conf *conf);
+
+/*
+ * Connect to ${conf}'s host (each of its addresses in turn), check its key, authenticate and start
+ * SFTP, before ${end}. On success ${out} is the caller's, to remote_close. HOST_UNRESOLVED,
+ * CONNECT_FAILED, TIMED_OUT, CONNECTION_LOST, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED,
+ * NO_COMMON_ALGORITHM, SSH_PROTOCOL, AUTH_REFUSED, INTERRUPTED, and those of remote_check_settings.
+ */
+enum outcome remote_open(const struct push_conf *conf, deadline end, struct remote **out);
+
+/*
+ * Put the pair as a new generation into the staging directory: under a temporary name, both files
+ * synced where the server can, renamed last. ${name} is what it is called there. On failure, what
+ * was made is removed where that is permitted. REMOTE_DENIED, REMOTE_MISSING, REMOTE_FULL,
+ * SSH_PROTOCOL, TIMED_OUT, CONNECTION_LOST, INTERRUPTED.
+ */
+enum outcome remote_put(struct remote *remote, const char *fingerprint, const struct bytes *chain,
+			const struct bytes *key, char name[static GENERATION_NAME_LEN + 1]);
+
+/* Take leave of the server (within a second) and free ${remote}; for _cleanup_. */
+void remote_closep(struct remote **remote);
+
+#endif

@@ -1,0 +1,471 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "bundle_internal.h"
+#include "certsync/cleanup.h"
+#include "certsync/text.h"
+
+/*
+ * Room for the private numbers of the largest key, which OpenSSL keeps in locked, never swapped
+ * pages.
+ */
+#define SECURE_HEAP_BYTES    ((size_t)128 * 1024)
+#define SECURE_HEAP_SMALLEST 16
+/* What a name or the list of names may take in a table or a log. */
+#define DESCRIPTION_MAX ((size_t)4096)
+#define SECONDS_A_DAY   (24L * 60 * 60)
+
+static void bio_freep(BIO **bio)
+{
+	BIO_free(*bio);
+	*bio = NULL;
+}
+
+/* What OpenSSL complained of last, in its words. */
+static const char *complaint(void)
+{
+	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+
+	return text ? text : "unknown error";
+}
+
+static enum outcome no_memory(void)
+{
+	return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+}
+
+/* --- parsing --- */
+
+/* A certificate is public and installed readable by all: a key in the same file must not be. */
+static bool holds_private_key(const struct bytes *pem)
+{
+	static const char mark[] = "PRIVATE KEY-----";
+
+	return memmem(pem->data, pem->len, mark, sizeof(mark) - 1) != NULL;
+}
+
+static size_t count_marks(const struct bytes *pem, const char *mark)
+{
+	const char *at = pem->data, *end = pem->data + pem->len;
+	size_t count = 0;
+
+	while ((at = memmem(at, (size_t)(end - at), mark, strlen(mark)))) {
+		at += strlen(mark);
+		count++;
+	}
+	return count;
+}
+
+static enum outcome check_text(const struct bytes *pem)
+{
+	if (!pem->len)
+		return outcome_because(OUTCOME_CERT_UNREADABLE, "the certificate file is empty");
+	if (pem->len > BUNDLE_BYTES_MAX)
+		return outcome_because(OUTCOME_CERT_UNREADABLE,
+				       "the chain is larger than %zu bytes", BUNDLE_BYTES_MAX);
+	if (holds_private_key(pem))
+		return outcome_because(OUTCOME_CHAIN_HOLDS_KEY,
+				       "the certificate file also holds a private key, which would "
+				       "become readable by everyone");
+	return OUTCOME_OK;
+}
+
+/* The leaf is read as servers read it: they take a TRUSTED CERTIFICATE for it as well. */
+static X509 *next_certificate(BIO *bio, bool leaf)
+{
+	return leaf ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)
+		    : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+}
+
+/* Why there was no further certificate: the end of the bytes shows as the lack of a start line. */
+static enum outcome check_end(const struct bytes *pem, int count)
+{
+	unsigned long error = ERR_peek_last_error();
+
+	if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
+		return outcome_because(OUTCOME_CERT_UNREADABLE,
+				       "certificate number %d is damaged: %s", count + 1,
+				       complaint());
+	ERR_clear_error();
+	/* OpenSSL passes over a block that was cut off within its first line. */
+	if (count_marks(pem, "-----BEGIN ") != count_marks(pem, "-----END "))
+		return outcome_because(OUTCOME_CERT_UNREADABLE, "the certificate file is cut off");
+	if (!count)
+		return outcome_because(OUTCOME_CERT_UNREADABLE,
+				       "there is no PEM certificate in the file");
+	return OUTCOME_OK;
+}
+
+/*
+ * Parse ${most} certificates at the most; BUNDLE_CERTIFICATES_MAX means all, and one more is an
+ * error.
+ */
+static enum outcome parse_chain(struct bundle *bundle, const struct bytes *pem, int most)
+{
+	_cleanup_(bio_freep) BIO *bio = NULL;
+	enum outcome outcome = check_text(pem);
+
+	if (outcome_failed(outcome))
+		return outcome;
+	bundle->chain = sk_X509_new_null();
+	bio = BIO_new_mem_buf(pem->data, (int)pem->len);
+	if (!bundle->chain || !bio)
+		return no_memory();
+	while (sk_X509_num(bundle->chain) < most || most == BUNDLE_CERTIFICATES_MAX) {
+		X509 *certificate = next_certificate(bio, !sk_X509_num(bundle->chain));
+
+		if (!certificate)
+			return check_end(pem, sk_X509_num(bundle->chain));
+		if (sk_X509_num(bundle->chain) == BUNDLE_CERTIFICATES_MAX) {
+			X509_free(certificate);
+			return outcome_because(OUTCOME_CERT_UNREADABLE,
+					       "there are more than %d certificates",
+					       BUNDLE_CERTIFICATES_MAX);
+		}
+		if (!sk_X509_push(bundle->chain, certificate)) {
+			X509_free(certificate);
+			return no_memory();
+		}
+	}
+	return OUTCOME_OK;
+}
+
+/* OpenSSL asks for a passphrase: remember that, and give none. */
+static int refuse_passphrase(char *passphrase, int size, int for_writing, void *asked)
+{
+	(void)passphrase, (void)size, (void)for_writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static enum outcome parse_key(struct bundle *bundle, const struct bytes *pem)
+{
+	_cleanup_(bio_freep) BIO *bio = NULL;
+	bool asked = false;
+
+	if (!pem->len)
+		return outcome_because(OUTCOME_KEY_UNREADABLE, "the private key file is empty");
+	if (pem->len > BUNDLE_BYTES_MAX)
+		return outcome_because(OUTCOME_KEY_UNREADABLE,
+				       "the private key is larger than %zu bytes",
+				       BUNDLE_BYTES_MAX);
+	/*
+	 * Without locked memory (RLIMIT_MEMLOCK) the ordinary heap serves; it is cleansed as well.
+	 */
+	if (!CRYPTO_secure_malloc_initialized())
+		CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_SMALLEST);
+	bio = BIO_new_mem_buf(pem->data, (int)pem->len);
+	if (!bio)
+		return no_memory();
+	bundle->key = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &asked);
+	if (asked)
+		return outcome_because(OUTCOME_KEY_ENCRYPTED,
+				       "the private key is encrypted with a passphrase");
+	if (!bundle->key && !holds_private_key(pem))
+		return outcome_because(OUTCOME_KEY_UNREADABLE,
+				       "there is no PEM private key in the file");
+	if (!bundle->key)
+		return outcome_because(OUTCOME_KEY_UNREADABLE,
+				       "the private key is damaged or of an unknown kind: %s",
+				       complaint());
+	return OUTCOME_OK;
+}
+
+/* --- describing --- */
+
+static bool hash_leaf(struct bundle *bundle)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE], *spki = NULL;
+	unsigned int size;
+	bool hashed;
+	int len;
+
+	if (!X509_digest(bundle_leaf(bundle), EVP_sha256(), digest, &size))
+		return false;
+	if (!OPENSSL_buf2hexstr_ex(bundle->fingerprint, sizeof(bundle->fingerprint), NULL, digest,
+				   size, ':'))
+		return false;
+
+	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(bundle_leaf(bundle)), &spki);
+	if (len < 0)
+		return false;
+	hashed =
+		EVP_Digest(spki, (size_t)len, digest, &size, EVP_sha256(), NULL) &&
+		OPENSSL_buf2hexstr_ex(bundle->spki, sizeof(bundle->spki), NULL, digest, size, '\0');
+	OPENSSL_free(spki);
+	for (char *c = bundle->spki; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return hashed;
+}
+
+static bool to_time(const ASN1_TIME *from, time_t *to)
+{
+	struct tm parts;
+
+	if (!ASN1_TIME_to_tm(from, &parts))
+		return false;
+	*to = timegm(&parts);
+	return true;
+}
+
+/* The printable form of what was written to ${bio}; the caller frees it. */
+static char *printable(BIO *bio)
+{
+	char *from, *to = malloc(DESCRIPTION_MAX);
+	long len = BIO_get_mem_data(bio, &from);
+
+	if (to)
+		text_printable(to, DESCRIPTION_MAX, from, len > 0 ? (size_t)len : 0);
+	return to;
+}
+
+static char *describe_name(const X509_NAME *name)
+{
+	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
+
+	if (!bio || X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) < 0)
+		return NULL;
+	return printable(bio);
+}
+
+static void names_freep(GENERAL_NAMES **names)
+{
+	GENERAL_NAMES_free(*names);
+	*names = NULL;
+}
+
+/* The names are told apart by spaces: one that contains some is shown with \x20. */
+static void write_name(BIO *bio, const ASN1_STRING *name)
+{
+	const unsigned char *data = ASN1_STRING_get0_data(name);
+
+	for (int i = 0; i < ASN1_STRING_length(name); i++)
+		if (data[i] == ' ')
+			BIO_puts(bio, "\\x20");
+		else
+			BIO_write(bio, data + i, 1);
+}
+
+static char *describe_names(X509 *leaf)
+{
+	_cleanup_(names_freep) GENERAL_NAMES *names =
+		X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
+	const char *separator = "";
+
+	if (!bio)
+		return NULL;
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type != GEN_DNS)
+			continue;
+		BIO_puts(bio, separator);
+		write_name(bio, name->d.dNSName);
+		separator = " ";
+	}
+	return printable(bio);
+}
+
+static void describe_key(struct bundle *bundle)
+{
+	EVP_PKEY *key = X509_get0_pubkey(bundle_leaf(bundle));
+	char group[16];
+
+	if (!key)
+		snprintf(bundle->key_type, sizeof(bundle->key_type), "unknown");
+	else if (EVP_PKEY_is_a(key, "EC") &&
+		 EVP_PKEY_get_group_name(key, group, sizeof(group), NULL)) {
+		/* The names of NIST (FIPS 186) for SEC 2's. */
+		const char *nist = EC_curve_nid2nist(OBJ_txt2nid(group));
+
+		snprintf(bundle->key_type, sizeof(bundle->key_type), "EC %s", nist ? nist : group);
+	} else if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
+		snprintf(bundle->key_type, sizeof(bundle->key_type), "%s %d",
+			 EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
+	else
+		snprintf(bundle->key_type, sizeof(bundle->key_type), "%s",
+			 EVP_PKEY_get0_type_name(key));
+}
+
+static enum outcome describe(struct bundle *bundle)
+{
+	X509 *leaf = bundle_leaf(bundle);
+
+	if (!hash_leaf(bundle))
+		return outcome_because(OUTCOME_CERT_UNREADABLE,
+				       "the certificate cannot be hashed: %s", complaint());
+	if (!to_time(X509_get0_notBefore(leaf), &bundle->not_before) ||
+	    !to_time(X509_get0_notAfter(leaf), &bundle->not_after))
+		return outcome_because(OUTCOME_CERT_UNREADABLE,
+				       "the certificate's validity is not a date");
+	bundle->subject = describe_name(X509_get_subject_name(leaf));
+	bundle->issuer = describe_name(X509_get_issuer_name(leaf));
+	bundle->names = describe_names(leaf);
+	if (!bundle->subject || !bundle->issuer || !bundle->names)
+		return no_memory();
+	describe_key(bundle);
+	return OUTCOME_OK;
+}
+
+/* --- the interface --- */
+
+static enum outcome load(const struct bytes *chain, int most, const struct bytes *key,
+			 struct bundle **out)
+{
+	_cleanup_(bundle_freep) struct bundle *bundle = calloc(1, sizeof(*bundle));
+	enum outcome outcome;
+
+	*out = NULL;
+	if (!bundle)
+		return no_memory();
+	ERR_clear_error();
+	outcome = parse_chain(bundle, chain, most);
+	if (!outcome_failed(outcome) && key)
+		outcome = parse_key(bundle, key);
+	if (!outcome_failed(outcome))
+		outcome = describe(bundle);
+	ERR_clear_error();
+	if (outcome_failed(outcome))
+		return outcome;
+	*out = bundle;
+	bundle = NULL;
+	return OUTCOME_OK;
+}
+
+enum outcome bundle_load(const struct bytes *chain, const struct bytes *key, struct bundle **out)
+{
+	return load(chain, BUNDLE_CERTIFICATES_MAX, key, out);
+}
+
+enum outcome bundle_load_leaf(const struct bytes *chain, struct bundle **out)
+{
+	return load(chain, 1, NULL, out);
+}
+
+/* memmem(3), for names: upper and lower case are the same (RFC 4343). */
+static bool contains_name(const unsigned char *der, size_t len, const char *prefix,
+			  const char *name)
+{
+	size_t prefix_len = strlen(prefix), name_len = strlen(name);
+
+	for (size_t i = 0; i + prefix_len + name_len <= len; i++)
+		if (!memcmp(der + i, prefix, prefix_len) &&
+		    !strncasecmp((const char *)der + i + prefix_len, name, name_len))
+			return true;
+	return false;
+}
+
+bool bundle_may_cover(const struct bytes *chain, const char *host)
+{
+	_cleanup_(bio_freep) BIO *bio = NULL;
+	const char *parent = strchr(host, '.');
+	unsigned char *der = NULL;
+	bool may = true;
+	long len;
+
+	bio = chain->len && chain->len <= BUNDLE_BYTES_MAX
+		      ? BIO_new_mem_buf(chain->data, (int)chain->len)
+		      : NULL;
+	/* What cannot be read is left to the one that says why. */
+	if (bio && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_TRUSTED, bio, NULL, NULL)) {
+		may = contains_name(der, (size_t)len, "", host) ||
+		      (parent && contains_name(der, (size_t)len, "*", parent));
+		OPENSSL_free(der);
+	}
+	ERR_clear_error();
+	return may;
+}
+
+void bundle_free(struct bundle *bundle)
+{
+	if (!bundle)
+		return;
+	sk_X509_pop_free(bundle->chain, X509_free);
+	EVP_PKEY_free(bundle->key);
+	free(bundle->subject);
+	free(bundle->issuer);
+	free(bundle->names);
+	free(bundle);
+}
+
+void bundle_freep(struct bundle **bundle)
+{
+	bundle_free(*bundle);
+	*bundle = NULL;
+}
+
+const char *bundle_fingerprint(const struct bundle *bundle)
+{
+	return bundle->fingerprint;
+}
+
+const char *bundle_spki(const struct bundle *bundle)
+{
+	return bundle->spki;
+}
+
+const char *bundle_subject(const struct bundle *bundle)
+{
+	return bundle->subject;
+}
+
+const char *bundle_issuer(const struct bundle *bundle)
+{
+	return bundle->issuer;
+}
+
+const char *bundle_names(const struct bundle *bundle)
+{
+	return bundle->names;
+}
+
+const char *bundle_key_type(const struct bundle *bundle)
+{
+	return bundle->key_type;
+}
+
+time_t bundle_not_before(const struct bundle *bundle)
+{
+	return bundle->not_before;
+}
+
+time_t bundle_not_after(const struct bundle *bundle)
+{
+	return bundle->not_after;
+}
+
+long bundle_days_left(const struct bundle *bundle, time_t now)
+{
+	long seconds = (long)(bundle->not_after - now);
+
+	/* Rounded down: a certificate that expired an hour ago has -1 days left. */
+	return seconds >= 0 ? seconds / SECONDS_A_DAY
+			    : -((-seconds + SECONDS_A_DAY - 1) / SECONDS_A_DAY);
+}
+
+bool bundle_self_issued(const struct bundle *bundle)
+{
+	X509 *leaf = bundle_leaf(bundle);
+
+	return !X509_NAME_cmp(X509_get_subject_name(leaf), X509_get_issuer_name(leaf));
+}
+
+bool bundle_same_leaf(const struct bundle *one, const struct bundle *other)
+{
+	return !strcmp(one->fingerprint, other->fingerprint);
+}
+
+bool bundle_older(const struct bundle *bundle, const struct bundle *other)
+{
+	return bundle->not_before < other->not_before;
+}

@@ -1,0 +1,190 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "certsync/command.h"
+#include "certsync/journal.h"
+
+enum {
+	OPTION_JSON = 0x100, /* has no letter */
+};
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "dry-run", no_argument, NULL, 'n' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+static void print_usage(const struct command_program *program)
+{
+	printf("Usage: %s [-c FILE] [-n] [-f] [-v|-q] [COMMAND]\n\n%s\n\nCommands:\n",
+	       program->name, program->summary);
+	for (const struct command *command = program->commands; command->name; command++)
+		printf("  %-8s %s%s\n", command->name, command->summary,
+		       command == program->commands ? " (default)" : "");
+	printf("\nOptions:\n"
+	       "  -c, --config FILE  read FILE instead of %s\n"
+	       "  -n, --dry-run      say what would be done, change nothing\n"
+	       "  -f, --force        do it even if nothing has changed\n"
+	       "  -v, --verbose      say how things are done\n"
+	       "  -q, --quiet        say only what is wrong\n"
+	       "      --json         print tables as JSON\n"
+	       "  -h, --help         print this help\n"
+	       "  -V, --version      print the version\n"
+	       "\nSee %s(8) and certsync.conf(5).\n",
+	       program->conf, program->name);
+}
+
+/* Say what is wrong with the command line, for the reason recorded. */
+static int usage_error(const struct command_program *program)
+{
+	journal_open(program->name, JOURNAL_NORMAL);
+	journal_outcome(OUTCOME_USAGE);
+	return EX_USAGE;
+}
+
+/*
+ * Private keys pass through this process: no core dump, no debugger of another process, no readable
+ * files.
+ */
+static void protect_process(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	umask(077);
+}
+
+static const struct command *find_command(const struct command_program *program, const char *name)
+{
+	const struct command *command = program->commands;
+
+	while (command->name && strcmp(command->name, name) != 0)
+		command++;
+	return command->name ? command : NULL;
+}
+
+/* The name of an option that was given and that ${command} does not take; NULL if there is none. */
+static const char *refused_option(const struct command *command,
+				  const struct command_options *options)
+{
+	if (options->dry_run && !(command->takes & COMMAND_DRY_RUN))
+		return "--dry-run";
+	if (options->force && !(command->takes & COMMAND_FORCE))
+		return "--force";
+	if (options->json && !(command->takes & COMMAND_JSON))
+		return "--json";
+	return NULL;
+}
+
+/* Record which option it was that getopt_long(3) refused. */
+static void refuse_option(const char *word)
+{
+	if (!optopt)
+		outcome_because(OUTCOME_USAGE, "unknown option %s", word);
+	else if (!strncmp(word, "--", 2))
+		outcome_because(OUTCOME_USAGE, "option %.*s takes no argument",
+				(int)strcspn(word, "="), word);
+	else
+		outcome_because(OUTCOME_USAGE, "unknown option -%c", optopt);
+}
+
+#define GO_ON (-1)
+
+/* Take the options; the exit status where the program ends with them, otherwise GO_ON. */
+static int take_options(const struct command_program *program, int argc, char *argv[],
+			struct command_options *options, enum journal_volume *volume)
+{
+	int letter;
+
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, ":c:nfvqhV", long_options, NULL)) != -1) {
+		switch (letter) {
+		case 'c':
+			options->conf = optarg;
+			break;
+		case 'n':
+			options->dry_run = true;
+			break;
+		case 'f':
+			options->force = true;
+			break;
+		case 'v':
+			*volume = JOURNAL_VERBOSE;
+			break;
+		case 'q':
+			*volume = JOURNAL_QUIET;
+			break;
+		case OPTION_JSON:
+			options->json = true;
+			break;
+		case 'h':
+			print_usage(program);
+			return EX_OK;
+		case 'V':
+			printf("%s %s\n", program->name, CERTSYNC_VERSION);
+			return EX_OK;
+		case ':':
+			outcome_because(OUTCOME_USAGE, "an argument is missing after %s",
+					argv[optind - 1]);
+			return usage_error(program);
+		default:
+			refuse_option(argv[optind - 1]);
+			return usage_error(program);
+		}
+	}
+	return GO_ON;
+}
+
+/*
+ * The command that ${argv} names, all that it was given being in order; NULL: the reason is
+ * recorded.
+ */
+static const struct command *choose_command(const struct command_program *program, int argc,
+					    char *argv[], const struct command_options *options)
+{
+	const struct command *command = program->commands;
+
+	if (optind < argc)
+		command = find_command(program, argv[optind]);
+	if (!command)
+		outcome_because(OUTCOME_USAGE, "unknown command %s", argv[optind]);
+	else if (optind + 1 < argc)
+		outcome_because(OUTCOME_USAGE, "too many arguments: %s", argv[optind + 1]);
+	else if (refused_option(command, options))
+		outcome_because(OUTCOME_USAGE, "%s does not go with %s",
+				refused_option(command, options), command->name);
+	else
+		return command;
+	return NULL;
+}
+
+int command_main(const struct command_program *program, int argc, char *argv[])
+{
+	struct command_options options = { .conf = program->conf };
+	enum journal_volume volume = JOURNAL_NORMAL;
+	const struct command *command;
+	int status;
+
+	protect_process();
+	status = take_options(program, argc, argv, &options, &volume);
+	if (status != GO_ON)
+		return status;
+	command = choose_command(program, argc, argv, &options);
+	if (!command)
+		return usage_error(program);
+	journal_open(program->name, volume);
+	return command->run(&options);
+}
