@@ -131,6 +131,36 @@ static bool mac_matters(LIBSSH2_SESSION *session, const struct kexinit *server)
 	       !kexinit_overlaps(&server->lists[KEXINIT_CIPHER_OUT], offer);
 }
 
+static bool begins_with(const char *name, size_t len, const char *prefix)
+{
+	return len >= strlen(prefix) && !memcmp(name, prefix, strlen(prefix));
+}
+
+/*
+ * Write the names in ${list} to ${shown}, without the marks of extensions that stand among them
+ * (RFC 8308).
+ */
+static void show_list(char shown[static SHOWN_MAX], const struct kexinit_text *list)
+{
+	const char *name = list->data, *end = list->data + list->len;
+	size_t used = 0;
+
+	shown[0] = '\0';
+	while (name < end && used < SHOWN_MAX - 1) {
+		const char *comma = memchr(name, ',', (size_t)(end - name));
+		size_t len = (size_t)((comma ? comma : end) - name);
+
+		if (!begins_with(name, len, "kex-strict-") &&
+		    !begins_with(name, len, "ext-info-")) {
+			if (used)
+				shown[used++] = ',';
+			text_printable(shown + used, SHOWN_MAX - used, name, len);
+			used += strlen(shown + used);
+		}
+		name += len + 1;
+	}
+}
+
 void algorithms_explain(LIBSSH2_SESSION *session, const char *host_key_methods,
 			const struct kexinit *server, char *text, size_t size)
 {
@@ -147,7 +177,7 @@ void algorithms_explain(LIBSSH2_SESSION *session, const char *host_key_methods,
 		    kexinit_overlaps(theirs, ours) ||
 		    (kinds[i].method == LIBSSH2_METHOD_MAC_CS && !mac_matters(session, server)))
 			continue;
-		text_printable(shown, sizeof(shown), theirs->data, theirs->len);
+		show_list(shown, theirs);
 		used += (size_t)snprintf(text + used, size - used,
 					 "%s%s: the server has %s, we have %s", used ? "; " : "",
 					 kinds[i].name, shown, ours);

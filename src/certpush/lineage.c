@@ -122,9 +122,9 @@ struct choice {
 	const char *hostname;
 	time_t now;
 	struct lineage *best;
-	size_t covering;      /* lineages that cover the host, valid or not */
-	enum outcome trouble; /* why the last of them will not do */
-	char reason[512];
+	enum outcome invalid; /* one covers the host, but not now; OK: none does */
+	char invalid_reason[512];
+	char unreadable[512]; /* why one cannot be judged at all */
 };
 
 static void consider(struct lineage *lineage, enum outcome outcome, void *context)
@@ -133,16 +133,17 @@ static void consider(struct lineage *lineage, enum outcome outcome, void *contex
 
 	if (outcome_failed(outcome)) {
 		journal_detail("%s", outcome_reason(outcome));
+		snprintf(choice->unreadable, sizeof(choice->unreadable), "; %s",
+			 outcome_reason(outcome));
 		return;
 	}
 	if (outcome_failed(bundle_check_host(lineage->bundle, choice->hostname)))
 		return;
-	choice->covering++;
 	outcome = bundle_check_validity(lineage->bundle, choice->now);
 	if (outcome_failed(outcome)) {
-		choice->trouble = outcome;
-		snprintf(choice->reason, sizeof(choice->reason), "lineage %s: %s", lineage->name,
-			 outcome_reason(outcome));
+		choice->invalid = outcome;
+		snprintf(choice->invalid_reason, sizeof(choice->invalid_reason), "lineage %s: %s",
+			 lineage->name, outcome_reason(outcome));
 		return;
 	}
 	if (choice->best->bundle && !bundle_older(choice->best->bundle, lineage->bundle))
@@ -159,10 +160,10 @@ static enum outcome choose(const struct push_conf *conf, time_t now, struct line
 
 	if (outcome_failed(outcome) || best->bundle)
 		return outcome;
-	if (choice.covering)
-		return outcome_because(choice.trouble, "%s", choice.reason);
-	return outcome_because(OUTCOME_NO_LINEAGE, "%s: no lineage covers %s", conf->live_dir,
-			       conf->hostname);
+	if (outcome_failed(choice.invalid))
+		return outcome_because(choice.invalid, "%s", choice.invalid_reason);
+	return outcome_because(OUTCOME_NO_LINEAGE, "%s: no lineage covers %s%s", conf->live_dir,
+			       conf->hostname, choice.unreadable);
 }
 
 /* The pinned lineage does not serve: say so, and which one would. */
@@ -243,8 +244,12 @@ enum outcome lineage_read_pair(const struct push_conf *conf, const char *name, t
 		return outcome;
 	for (;;) {
 		outcome = read_pair(live, conf, name, now, chain, key, bundle);
-		if (!may_be_half_renewed(outcome) || interrupt_pending())
+		if (!may_be_half_renewed(outcome))
 			return outcome;
+		if (interrupt_pending())
+			return outcome_because(OUTCOME_INTERRUPTED,
+					       "interrupted while waiting for the renewal of %s",
+					       name);
 		if (!told)
 			journal_detail("%s; reading again, it may be renewed just now",
 				       outcome_reason(outcome));
