@@ -30,6 +30,8 @@ struct conf_setting {
 	enum conf_type type;
 	bool may_be_empty; /* an empty value means "not set" and is stored as "" */
 	size_t offset;
+	/* Judges the text further; NULL: the type says it all. CONF_INVALID, with a reason. */
+	enum outcome (*check)(const char *text);
 	const char *default_text; /* in the file's notation; NULL: the setting must be given */
 };
 

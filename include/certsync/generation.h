@@ -27,4 +27,7 @@ bool generation_is_name(const char *name);
 /* Is ${name} the name of one that is still being written, or never was finished? */
 bool generation_is_part(const char *name);
 
+/* Is ${name} that of a generation which is being removed: .<name>.spent? */
+bool generation_is_spent(const char *name);
+
 #endif

@@ -109,7 +109,7 @@
 	  "Run setup-mailcow-host, or correct dir in section [staging] of deploy.conf.") \
 	X(FILE_MISSING, EX_NOINPUT, LOG_ERR, OUTCOME_BY_BOTH, "37363356c36c475b9ba2910e96c5c5a0", \
 	  "A file does not exist", \
-	  "Check the path; a link in live/ may point to nothing.") \
+	  "Check the path, and that what it names was copied whole; a link in live/ may point to nothing.") \
 	X(FILE_DENIED, EX_NOPERM, LOG_ERR, OUTCOME_BY_BOTH, "5e8df6bcbef44d708546c72c4e6be041", \
 	  "A file may not be read or written", \
 	  "Run the program as root, or correct the file's owner and mode.") \
@@ -139,10 +139,10 @@
 	  "Run 'chmod 600' on it; if others may have read it, make a new key and pair the hosts again.") \
 	X(HOST_KEY_UNKNOWN, EX_PROTOCOL, LOG_ERR, OUTCOME_BY_PUSH, "4827cdff0ce8493b8d0e668173ac47cf", \
 	  "The mail host's SSH key is not known", \
-	  "Compare the fingerprint with the one that ssh-keygen -l prints on the mail host; only if they agree, add the key with setup-npm-host.") \
+	  "Compare the fingerprint with the one that ssh-keygen -l prints on the mail host; only if they agree, run 'setup-npm-host MAILHOST --confirm FINGERPRINT'.") \
 	X(HOST_KEY_CHANGED, EX_PROTOCOL, LOG_ERR, OUTCOME_BY_PUSH, "d8b1e5799fee49b888c41fe3fc2acf52", \
 	  "The mail host shows another SSH key than the known one", \
-	  "If the host was rebuilt, compare the fingerprint on the host itself and pair again with setup-npm-host; otherwise somebody may be in between.") \
+	  "If the host was rebuilt, run 'setup-npm-host MAILHOST', which prints what to run there; otherwise somebody may be in between.") \
 	X(NO_COMMON_ALGORITHM, EX_PROTOCOL, LOG_ERR, OUTCOME_BY_PUSH, "fa911c8c99c447949d54e565af9ca7ec", \
 	  "The SSH server offers nothing that is both sound and supported here", \
 	  "Enable one of the algorithms named here in the server's sshd_config.") \
@@ -151,7 +151,7 @@
 	  "Check host and port, and that authorized_keys on the mail host forces internal-sftp; setup-mailcow-host writes the line.") \
 	X(AUTH_REFUSED, EX_NOPERM, LOG_ERR, OUTCOME_BY_PUSH, "7d7388508eb348fdb803b46d9bdaaaeb", \
 	  "The mail host refused the SSH key", \
-	  "Check user in push.conf, and run setup-mailcow-host there with this public key.") \
+	  "Check user in push.conf, and run 'setup-npm-host MAILHOST', which prints what to run there.") \
 	X(HOST_UNRESOLVED, EX_TEMPFAIL, LOG_ERR, OUTCOME_BY_PUSH, "1e77d28d7b8e492bbe3c54a0b1afc704", \
 	  "The mail host's name could not be resolved", \
 	  "Check host in section [target] of push.conf, and this host's DNS.") \

@@ -1,21 +1,32 @@
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "certsync/conf.h"
 #include "deploy_conf.h"
+#include "services.h"
+
+static enum outcome check_ca_file(const char *path)
+{
+	if (!path[0] || access(path, R_OK) == 0)
+		return OUTCOME_OK;
+	return outcome_because(OUTCOME_CONF_INVALID, "%s: %s", path, strerror(errno));
+}
 
 /* clang-format off */
 #define SETTING(section, key, member, type, may_be_empty, default_text) \
-	{ section, key, type, may_be_empty, offsetof(struct deploy_conf, member), default_text }
+	{ section, key, type, may_be_empty, offsetof(struct deploy_conf, member), NULL, default_text }
 /* clang-format on */
 
 static const struct conf_setting settings[] = {
 	SETTING("mailcow", "root", root, CONF_PATH, false, "/opt/mailcow-dockerized"),
 	SETTING("mailcow", "hostname", hostname, CONF_DNS_NAME, true, ""),
-	SETTING("mailcow", "services", services, CONF_WORDS, false,
-		"postfix-mailcow dovecot-mailcow nginx-mailcow"),
+	{ "mailcow", "services", CONF_WORDS, false, offsetof(struct deploy_conf, services),
+	  services_check, "postfix-mailcow dovecot-mailcow nginx-mailcow" },
 	SETTING("mailcow", "docker", docker, CONF_PATH, false, "/usr/bin/docker"),
 	SETTING("staging", "dir", staging_dir, CONF_PATH, false, "/home/certsync/incoming"),
-	SETTING("staging", "ca_file", ca_file, CONF_PATH, true, ""),
+	{ "staging", "ca_file", CONF_PATH, true, offsetof(struct deploy_conf, ca_file),
+	  check_ca_file, "" },
 	SETTING("limits", "docker_timeout", docker_timeout, CONF_DURATION, false, "60s"),
 	SETTING("state", "dir", state_dir, CONF_PATH, false, "/var/lib/mailcow-cert-deploy"),
 };

@@ -176,18 +176,27 @@ enum outcome install_read(const struct install *install, struct pair *pair)
 	return outcome;
 }
 
+static bool is_link(const struct install *install, const struct part *part)
+{
+	struct stat status;
+
+	return fstatat(install->ssl, part->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISLNK(status.st_mode);
+}
+
+bool install_is_real(const struct install *install)
+{
+	return !is_link(install, &parts[CERT]) && !is_link(install, &parts[KEY]);
+}
+
 static void tell_symlinks(const struct install *install)
 {
-	for (size_t i = 0; i < PARTS; i++) {
-		struct stat status;
-
-		if (fstatat(install->ssl, parts[i].name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISLNK(status.st_mode))
+	for (size_t i = 0; i < PARTS; i++)
+		if (is_link(install, &parts[i]))
 			journal_log(OUTCOME_SYMLINK_REPLACED,
-				    "%s is a symbolic link, which mailcow's containers "
-				    "cannot follow: replacing it by a real file",
+				    "%s is a symbolic link, which mailcow's containers cannot "
+				    "follow: replacing it by a real file",
 				    parts[i].name);
-	}
 }
 
 typedef enum outcome write_fn(int dirfd, const char *name, const struct bytes *bytes,

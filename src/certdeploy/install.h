@@ -34,6 +34,9 @@ struct install {
  */
 enum outcome install_recover(const struct install *install);
 
+/* Are both files real ones, and not links that mailcow's containers cannot follow? */
+bool install_is_real(const struct install *install);
+
 /* Read the installed pair; what cannot be read leaves the bundle NULL. Returns whether and why. */
 enum outcome install_read(const struct install *install, struct pair *pair);
 

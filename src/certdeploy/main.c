@@ -1,6 +1,5 @@
 /* certdeploy: install the staged certificate as mailcow's and have the services load it. */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,11 +55,7 @@ static enum outcome read_configuration(struct run *run)
 	enum outcome outcome = deploy_conf_load(run->options->conf, &run->conf);
 
 	if (!outcome_failed(outcome))
-		outcome = outcome_in(services_parse(&run->conf, &run->services), "%s",
-				     run->options->conf);
-	if (!outcome_failed(outcome) && run->conf.ca_file[0] && access(run->conf.ca_file, R_OK) < 0)
-		outcome = outcome_because(OUTCOME_CONF_INVALID, "%s: ca_file = %s: %s",
-					  run->options->conf, run->conf.ca_file, strerror(errno));
+		outcome = services_parse(run->conf.services, &run->services);
 	if (!outcome_failed(outcome))
 		outcome = mailcow_read(&run->conf, &run->mailcow);
 	if (outcome_failed(outcome))
@@ -154,7 +149,7 @@ static enum outcome judge_installed(struct run *run)
 
 static bool is_installed(const struct run *run)
 {
-	return run->installed.bundle &&
+	return run->installed.bundle && install_is_real(&run->install) &&
 	       bytes_equal(&run->staging.pair.chain, &run->installed.chain) &&
 	       bytes_equal(&run->staging.pair.key, &run->installed.key);
 }
@@ -234,9 +229,9 @@ static enum outcome carry_out(struct run *run)
 	if (!bundle || (!staged && !reload))
 		return judge_installed(run);
 	if (run->options->dry_run && (install || reload))
-		return outcome_because(OUTCOME_DRY_RUN, "dry run: would %s%s and reload %s",
-				       install ? "install " : "reload with ",
-				       bundle_fingerprint(bundle), run->conf.services);
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would %sreload %s with %s",
+				       install ? "install and " : "", run->conf.services,
+				       bundle_fingerprint(bundle));
 	if (run->options->dry_run)
 		return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s is installed",
 				       bundle_fingerprint(bundle));

@@ -12,6 +12,7 @@
 #define SERVICE_LABEL "com.docker.compose.service"
 #define ONEOFF_LABEL  "com.docker.compose.oneoff"
 #define RUNNING       "running"
+#define BLANKS        " \t"
 #define ARGUMENTS_MAX 8
 
 /* How a kind of server takes a new certificate without losing a connection. */
@@ -41,8 +42,9 @@ static const char *const docker_variables[] = { "DOCKER_HOST", "DOCKER_CONTEXT",
 /* "postfix-mailcow" tells its kind by its first word; "frontend:nginx" says it. */
 static const struct service_kind *kind_of(const char *word, size_t name_len)
 {
-	const char *kind = word[name_len] == ':' ? word + name_len + 1 : word;
-	size_t len = strcspn(kind, word[name_len] == ':' ? " " : "-_: ");
+	bool said = word[name_len] == ':';
+	const char *kind = said ? word + name_len + 1 : word;
+	size_t len = strcspn(kind, said ? BLANKS : "-_:" BLANKS);
 
 	for (size_t i = 0; i < KINDS; i++)
 		if (len == strlen(kinds[i].name) && !strncmp(kind, kinds[i].name, len))
@@ -50,29 +52,37 @@ static const struct service_kind *kind_of(const char *word, size_t name_len)
 	return NULL;
 }
 
-enum outcome services_parse(const struct deploy_conf *conf, struct services *services)
+enum outcome services_parse(const char *list, struct services *services)
 {
 	*services = (struct services){ .count = 0 };
-	for (const char *word = conf->services; *word; word += strspn(word, " ")) {
-		size_t len = strcspn(word, " "), name_len = strcspn(word, ": ");
+	for (const char *word = list + strspn(list, BLANKS); *word; word += strspn(word, BLANKS)) {
+		size_t len = strcspn(word, BLANKS), name_len = strcspn(word, ":" BLANKS);
 		struct service *service = &services->service[services->count];
 
 		if (services->count == SERVICES_MAX || name_len > SERVICE_NAME_MAX || !name_len)
 			return outcome_because(OUTCOME_CONF_INVALID,
-					       "services = %s: too many or too long names",
-					       conf->services);
+					       "%.*s: too many services, or too "
+					       "long a name",
+					       (int)len, word);
 		memcpy(service->name, word, name_len);
 		service->kind = kind_of(word, name_len);
 		if (!service->kind)
 			return outcome_because(
 				OUTCOME_CONF_INVALID,
-				"services = ...%.*s...: how to reload it is not known; write "
-				"%s:postfix, %s:dovecot or %s:nginx",
+				"%.*s: how to reload it is not known; write %s:postfix, "
+				"%s:dovecot or %s:nginx",
 				(int)len, word, service->name, service->name, service->name);
 		services->count++;
 		word += len;
 	}
 	return OUTCOME_OK;
+}
+
+enum outcome services_check(const char *list)
+{
+	struct services services;
+
+	return services_parse(list, &services);
 }
 
 /* --- docker --- */

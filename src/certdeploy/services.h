@@ -28,8 +28,14 @@ struct services {
 	size_t count;
 };
 
-/* Fill ${services} from ${conf}'s list. CONF_INVALID: a service of an unknown kind. */
-enum outcome services_parse(const struct deploy_conf *conf, struct services *services);
+/*
+ * Fill ${services} from ${list}, NAME or NAME:KIND separated by spaces. CONF_INVALID: a service of
+ * an unknown kind.
+ */
+enum outcome services_parse(const char *list, struct services *services);
+
+/* Can ${list} be parsed? CONF_INVALID. */
+enum outcome services_check(const char *list);
 
 /*
  * Find their containers. DOCKER_MISSING, DOCKER_FAILED; what is not there is told by

@@ -135,6 +135,12 @@ static enum outcome judge_generation(int dir, const char *name, const struct sta
 	return outcome_in(judge(fd, rules, pair), "%s/%s", rules->dir, name);
 }
 
+static bool is_before(const struct timespec *one, const struct timespec *other)
+{
+	return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
+					    : one->tv_nsec < other->tv_nsec;
+}
+
 /*
  * When was the flat pair put there? The change time, which its owner cannot set. False: there is
  * none.
@@ -146,7 +152,7 @@ static bool flat_changed_at(int dir, struct timespec *when)
 	bool has_key = fstatat(dir, GENERATION_KEY, &key, AT_SYMLINK_NOFOLLOW) == 0;
 
 	if (has_chain && has_key)
-		*when = chain.st_ctim.tv_sec > key.st_ctim.tv_sec ? chain.st_ctim : key.st_ctim;
+		*when = is_before(&key.st_ctim, &chain.st_ctim) ? chain.st_ctim : key.st_ctim;
 	else if (has_chain || has_key)
 		*when = has_chain ? chain.st_ctim : key.st_ctim;
 	return has_chain || has_key;
@@ -157,7 +163,7 @@ static bool is_left_over(enum outcome outcome, const struct timespec *changed,
 			 const struct staging_rules *rules)
 {
 	return (outcome == OUTCOME_CERT_OLDER || outcome == OUTCOME_CERT_EXPIRED) &&
-	       changed->tv_sec < rules->installed_at.tv_sec;
+	       is_before(changed, &rules->installed_at);
 }
 
 static enum outcome judge_flat(int dir, const struct staging_rules *rules, struct pair *pair)
@@ -226,15 +232,24 @@ static void consider_flat(const struct staging_rules *rules, struct staging *sta
 	flat = (struct pair){ .bundle = NULL };
 }
 
+static enum outcome cannot_open(const char *dir)
+{
+	const int error = errno;
+	struct stat status;
+
+	if (lstat(dir, &status) == 0 && S_ISLNK(status.st_mode))
+		return outcome_because(OUTCOME_STAGING_MISSING, "%s: is a symbolic link", dir);
+	return outcome_because(OUTCOME_STAGING_MISSING, "%s: %s", dir, strerror(error));
+}
+
 enum outcome staging_choose(const struct staging_rules *rules, struct staging *staging)
 {
 	enum outcome outcome;
 
-	*staging = (struct staging){ .rejected = OUTCOME_OK };
+	*staging = (struct staging){ .path = rules->dir, .rejected = OUTCOME_OK };
 	staging->dir = open(rules->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (staging->dir < 0)
-		return outcome_because(OUTCOME_STAGING_MISSING, "%s: %s", rules->dir,
-				       errno == ELOOP ? "is a symbolic link" : strerror(errno));
+		return cannot_open(rules->dir);
 	outcome = list_generations(staging);
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", rules->dir);
@@ -261,17 +276,35 @@ enum outcome staging_remove_stale(const struct staging *staging)
 	struct dirent *entry;
 
 	if (!entries)
-		return outcome_because(OUTCOME_FILE_WRITE, "staging: cannot list: %s",
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot list: %s", staging->path,
 				       strerror(errno));
 	while ((entry = readdir(entries))) {
-		enum outcome outcome = is_stale_part(dir, entry->d_name)
-					       ? file_remove_tree(dir, entry->d_name)
-					       : OUTCOME_OK;
+		enum outcome outcome =
+			generation_is_spent(entry->d_name) || is_stale_part(dir, entry->d_name)
+				? file_remove_tree(dir, entry->d_name)
+				: OUTCOME_OK;
 
 		if (outcome_failed(outcome))
 			result = outcome;
 	}
-	return outcome_in(result, "staging");
+	return outcome_in(result, "%s", staging->path);
+}
+
+/*
+ * A generation is complete as long as it has its name: that goes first, so that a run which dies
+ * meanwhile leaves no half of one behind.
+ */
+static enum outcome remove_generation(int dir, const char *name)
+{
+	char spent[GENERATION_NAME_LEN + sizeof("..spent")];
+
+	snprintf(spent, sizeof(spent), ".%s.spent", name);
+	/*
+	 * Where that name is taken, or the generation is none at all, there is nothing to keep up.
+	 */
+	if (renameat2(dir, name, dir, spent, RENAME_NOREPLACE) < 0)
+		return file_remove_tree(dir, name);
+	return file_remove_tree(dir, spent);
 }
 
 enum outcome staging_tidy(const struct staging *staging)
@@ -282,11 +315,11 @@ enum outcome staging_tidy(const struct staging *staging)
 		enum outcome outcome = OUTCOME_OK;
 
 		if (strcmp(staging->names[i], staging->rejected_name) != 0)
-			outcome = file_remove_tree(staging->dir, staging->names[i]);
+			outcome = remove_generation(staging->dir, staging->names[i]);
 		if (outcome_failed(outcome))
 			result = outcome;
 	}
-	return outcome_in(result, "staging");
+	return outcome_in(result, "%s", staging->path);
 }
 
 void staging_clear(struct staging *staging)

@@ -21,6 +21,7 @@ struct staging_rules {
 
 /* What was found. */
 struct staging {
+	const char *path; /* the rules' dir, which must live as long */
 	int dir;
 	char (*names)[GENERATION_NAME_LEN + 1]; /* all generations, the newest first */
 	size_t count;
@@ -44,8 +45,8 @@ enum outcome staging_choose(const struct staging_rules *rules, struct staging *s
 enum outcome staging_tidy(const struct staging *staging);
 
 /*
- * Remove uploads that were begun more than an hour ago and never finished: they may hold a key.
- * FILE_WRITE, FILE_DENIED.
+ * Remove uploads that were begun more than an hour ago and never finished, and what staging_tidy
+ * did not get done: they may hold a key. FILE_WRITE, FILE_DENIED.
  */
 enum outcome staging_remove_stale(const struct staging *staging);
 

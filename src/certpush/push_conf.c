@@ -6,7 +6,7 @@
 
 /* clang-format off */
 #define SETTING(section, key, type, may_be_empty, default_text) \
-	{ section, #key, type, may_be_empty, offsetof(struct push_conf, key), default_text }
+	{ section, #key, type, may_be_empty, offsetof(struct push_conf, key), NULL, default_text }
 /* clang-format on */
 
 static const struct conf_setting settings[] = {
@@ -23,7 +23,7 @@ static const struct conf_setting settings[] = {
 	SETTING("limits", connect_timeout, CONF_DURATION, false, "10s"),
 	SETTING("limits", handshake_timeout, CONF_DURATION, false, "20s"),
 	SETTING("limits", run_timeout, CONF_DURATION, false, "60s"),
-	{ "state", "dir", CONF_PATH, false, offsetof(struct push_conf, state_dir),
+	{ "state", "dir", CONF_PATH, false, offsetof(struct push_conf, state_dir), NULL,
 	  "/var/lib/mailcow-cert-push" },
 };
 

@@ -196,6 +196,8 @@ static int take_value(void *context, const char *section, const char *key, const
 				  setting->default_text ? " or remove the line" : "");
 		else if (wanted)
 			SAY_WRONG(parse, "%s = %s: must be %s", key, value, wanted);
+		else if (setting->check && outcome_failed(setting->check(value)))
+			SAY_WRONG(parse, "%s: %s", key, outcome_reason(OUTCOME_CONF_INVALID));
 		return !wanted;
 	}
 	unknown_key(parse, section, key);

@@ -6,7 +6,6 @@
 
 /* The form of a name: 0 is a digit, x a lower-case hexadecimal one. */
 static const char form[] = "00000000T000000Z-xxxxxxxxxxxxxxxx";
-static const char part_suffix[] = ".part";
 
 _Static_assert(sizeof(form) - 1 == GENERATION_NAME_LEN, "the form is that of a name");
 
@@ -42,8 +41,18 @@ bool generation_is_name(const char *name)
 	return has_form(name) && name[GENERATION_NAME_LEN] == '\0';
 }
 
-bool generation_is_part(const char *name)
+static bool is_hidden(const char *name, const char *suffix)
 {
 	return name[0] == '.' && has_form(name + 1) &&
-	       !strcmp(name + 1 + GENERATION_NAME_LEN, part_suffix);
+	       !strcmp(name + 1 + GENERATION_NAME_LEN, suffix);
+}
+
+bool generation_is_part(const char *name)
+{
+	return is_hidden(name, ".part");
+}
+
+bool generation_is_spent(const char *name)
+{
+	return is_hidden(name, ".spent");
 }

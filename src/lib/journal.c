@@ -15,8 +15,8 @@
 #define FIELDS_MAX     12
 #define FIELD_LEN      512
 #define MESSAGE_LEN    1536
-/* PRIORITY, MESSAGE, MESSAGE_ID, CERTSYNC_OUTCOME, CERTSYNC_ADVICE, SYSLOG_IDENTIFIER */
-#define RECORD_FIELDS 6
+/* PRIORITY, MESSAGE, MESSAGE_ID, SYSLOG_IDENTIFIER, OBJECT_SYSTEMD_UNIT, and two of ours */
+#define RECORD_FIELDS 7
 
 static struct {
 	const char *program;
@@ -106,10 +106,27 @@ static void add(struct iovec *record, int *count, char *text)
 	++*count;
 }
 
+/*
+ * journald looks up the sender's unit in /proc when it comes to read the record; if the process has
+ * ended by then, `journalctl -u` would not find it. With this field of root's it does
+ * (systemd.journal-fields(7)).
+ */
+static void say_unit(char *field, size_t size)
+{
+	int (*get_unit)(pid_t pid, char **unit);
+	char *unit = NULL;
+
+	field[0] = '\0';
+	if (!systemd_function("sd_pid_get_unit", &get_unit) || get_unit(0, &unit) < 0)
+		return;
+	snprintf(field, size, "OBJECT_SYSTEMD_UNIT=%s", unit);
+	free(unit);
+}
+
 static bool send_record(const struct outcome_text *text, int priority, const char *message)
 {
 	char priority_field[] = "PRIORITY=N", id[64], name[64], advice[FIELD_LEN], identifier[64];
-	char sentence[MESSAGE_LEN + FIELD_LEN];
+	char sentence[MESSAGE_LEN + FIELD_LEN], unit[FIELD_LEN];
 	struct iovec record[RECORD_FIELDS + FIELDS_MAX];
 	int (*send)(const struct iovec *record, int count);
 	int count = 0;
@@ -120,6 +137,9 @@ static bool send_record(const struct outcome_text *text, int priority, const cha
 	add(record, &count, priority_field);
 	add(record, &count, sentence);
 	add(record, &count, identifier);
+	say_unit(unit, sizeof(unit));
+	if (unit[0])
+		add(record, &count, unit);
 	if (text) {
 		snprintf(id, sizeof(id), "MESSAGE_ID=%s", text->id);
 		snprintf(name, sizeof(name), "CERTSYNC_OUTCOME=%s", text->name);

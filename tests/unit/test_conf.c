@@ -12,12 +12,22 @@ struct values {
 	char *dir;
 };
 
+static enum outcome refuse_tmp(const char *text)
+{
+	if (strcmp(text, "/tmp") != 0)
+		return OUTCOME_OK;
+	return outcome_because(OUTCOME_CONF_INVALID, "%s is everybody's", text);
+}
+
 static const struct conf_setting settings[] = {
-	{ "source", "hostname", CONF_DNS_NAME, false, offsetof(struct values, hostname), NULL },
-	{ "source", "lineage", CONF_NAME, true, offsetof(struct values, lineage), "" },
-	{ "target", "port", CONF_PORT, false, offsetof(struct values, port), "22" },
-	{ "limits", "timeout", CONF_DURATION, false, offsetof(struct values, timeout), "10s" },
-	{ "state", "dir", CONF_PATH, false, offsetof(struct values, dir), "/var/lib/x" },
+	{ "source", "hostname", CONF_DNS_NAME, false, offsetof(struct values, hostname), NULL,
+	  NULL },
+	{ "source", "lineage", CONF_NAME, true, offsetof(struct values, lineage), NULL, "" },
+	{ "target", "port", CONF_PORT, false, offsetof(struct values, port), NULL, "22" },
+	{ "limits", "timeout", CONF_DURATION, false, offsetof(struct values, timeout), NULL,
+	  "10s" },
+	{ "state", "dir", CONF_PATH, false, offsetof(struct values, dir), refuse_tmp,
+	  "/var/lib/x" },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -196,6 +206,12 @@ static void a_required_setting_that_is_missing_is_named(void **state)
 	(void)state;
 	refuses("", 0, "hostname in section [source] must be set");
 	refuses("[target]\nport = 22\n", 0, "hostname in section [source] must be set");
+}
+
+static void a_value_that_the_program_refuses_is_told_with_its_line(void **state)
+{
+	(void)state;
+	refuses(HOST "[state]\ndir = /tmp\n", 4, "dir: /tmp is everybody's");
 }
 
 static void a_required_setting_that_is_empty_is_refused(void **state)
@@ -501,6 +517,7 @@ int main(void)
 		conf_test(an_unknown_key_is_refused_with_the_one_that_was_meant),
 		conf_test(a_key_in_another_section_is_refused_with_its_own),
 		conf_test(a_required_setting_that_is_missing_is_named),
+		conf_test(a_value_that_the_program_refuses_is_told_with_its_line),
 		conf_test(a_required_setting_that_is_empty_is_refused),
 		conf_test(a_setting_given_twice_is_refused),
 		conf_test(a_value_of_the_wrong_kind_is_refused_with_what_it_must_be),

@@ -15,7 +15,7 @@ struct place {
 static char *store(enum conf_type type, const char *text, const char **wanted)
 {
 	const struct conf_setting setting = {
-		"section", "key", type, false, offsetof(struct place, text), NULL
+		"section", "key", type, false, offsetof(struct place, text), NULL, NULL
 	};
 	struct place place = { 0 };
 
@@ -49,7 +49,7 @@ static void is_refused(enum conf_type type, const char *text, const char *must_b
 static void number_becomes(enum conf_type type, const char *text, int result)
 {
 	const struct conf_setting setting = {
-		"section", "key", type, false, offsetof(struct place, number), NULL
+		"section", "key", type, false, offsetof(struct place, number), NULL, NULL
 	};
 	struct place place = { 0 };
 	const char *wanted = conf_value_store(&setting, text, &place);
@@ -63,7 +63,7 @@ static void number_becomes(enum conf_type type, const char *text, int result)
 static void numbers_are_refused(enum conf_type type, const char *const *texts, const char *must_be)
 {
 	const struct conf_setting setting = {
-		"section", "key", type, false, offsetof(struct place, number), NULL
+		"section", "key", type, false, offsetof(struct place, number), NULL, NULL
 	};
 
 	for (; *texts; texts++) {
@@ -210,7 +210,7 @@ static void an_empty_value_is_stored_only_where_it_may_be(void **state)
 	static const enum conf_type types[] = { CONF_TEXT, CONF_PATH,     CONF_NAME, CONF_DNS_NAME,
 						CONF_HOST, CONF_HOST_KEY, CONF_WORDS };
 	struct conf_setting setting = {
-		"section", "key", CONF_TEXT, false, offsetof(struct place, text), NULL
+		"section", "key", CONF_TEXT, false, offsetof(struct place, text), NULL, NULL
 	};
 
 	(void)state;

@@ -100,6 +100,16 @@ static void a_part_is_a_hidden_name_that_ends_in_part(void **state)
 			fail_msg("'%s' passes for a part", others[i]);
 }
 
+static void a_spent_generation_is_a_hidden_name_that_ends_in_spent(void **state)
+{
+	(void)state;
+	assert_true(generation_is_spent(".20261122T030007Z-2d711642b726b044.spent"));
+	assert_false(generation_is_spent(".20261122T030007Z-2d711642b726b044.part"));
+	assert_false(generation_is_spent("20261122T030007Z-2d711642b726b044.spent"));
+	assert_false(generation_is_spent(".20261122T030007Z-2d711642b726b044"));
+	assert_false(generation_is_part(".20261122T030007Z-2d711642b726b044.spent"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +119,7 @@ int main(void)
 		cmocka_unit_test(a_fingerprint_that_is_too_short_makes_no_name),
 		cmocka_unit_test(anything_else_is_not_a_name),
 		cmocka_unit_test(a_part_is_a_hidden_name_that_ends_in_part),
+		cmocka_unit_test(a_spent_generation_is_a_hidden_name_that_ends_in_spent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
