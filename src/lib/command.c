@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#include <openssl/crypto.h>
+
 #include "certsync/command.h"
 #include "certsync/journal.h"
 
@@ -65,6 +67,8 @@ static void protect_process(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);
+	/* Nor does OPENSSL_CONF, or the file it would name, load anything into it. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 
 static const struct command *find_command(const struct command_program *program, const char *name)
