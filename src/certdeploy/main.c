@@ -228,10 +228,12 @@ static enum outcome carry_out(struct run *run)
 		describe(bundle);
 	if (!bundle || (!staged && !reload))
 		return judge_installed(run);
-	if (run->options->dry_run && (install || reload))
-		return outcome_because(OUTCOME_DRY_RUN, "dry run: would %sreload %s with %s",
-				       install ? "install and " : "", run->conf.services,
-				       bundle_fingerprint(bundle));
+	if (run->options->dry_run && install)
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would install %s and reload %s",
+				       bundle_fingerprint(bundle), run->conf.services);
+	if (run->options->dry_run && reload)
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would reload %s with %s",
+				       run->conf.services, bundle_fingerprint(bundle));
 	if (run->options->dry_run)
 		return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s is installed",
 				       bundle_fingerprint(bundle));

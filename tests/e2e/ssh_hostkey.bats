@@ -126,7 +126,7 @@ pushes() {
 	certpush
 	refused 76 "127.0.0.1 port $PORT shows the ssh-ed25519 key $(key_fingerprint ed25519)" \
 		"the ecdsa-sha2-nistp256 key $(key_fingerprint ecdsa)" "pinned is ${SETTING[target.host_key]}" \
-		'pair again with setup-npm-host' 'somebody may be in between'
+		'setup-npm-host MAILHOST' 'somebody may be in between'
 }
 
 # --- unknown ---
@@ -163,7 +163,7 @@ unknown() {
 	know_host 127.0.0.1 "$PORT" ed25519 "$KEYS/stranger.pub"
 	certpush
 	refused 76 "127.0.0.1 port $PORT shows the ssh-ed25519 key $(key_fingerprint ed25519), but $KNOWN_HOSTS has another one" \
-		'If the host was rebuilt' 'pair again with setup-npm-host' 'somebody may be in between'
+		'If the host was rebuilt' 'setup-npm-host MAILHOST' 'somebody may be in between'
 }
 
 @test "another key is known under a hashed name: 76" {

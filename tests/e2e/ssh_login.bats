@@ -215,7 +215,7 @@ authorize() {
 	install -m 0600 "$KEYS/stranger" "$KEY"
 	certpush
 	refused 77 "certpush: error: certsync@127.0.0.1 port $PORT: the server does not accept the key $KEY" \
-		'Check user in push.conf, and run setup-mailcow-host there with this public key'
+		"Check user in push.conf, and run 'setup-npm-host MAILHOST'"
 }
 
 @test "the user does not exist there: 77, and the user" {
@@ -227,7 +227,7 @@ authorize() {
 @test "the server takes other kinds of login only: 77" {
 	start_sshd -o PubkeyAuthentication=no -o PasswordAuthentication=yes
 	certpush
-	refused 77 "certsync@127.0.0.1 port $PORT: " 'Check user in push.conf, and run setup-mailcow-host'
+	refused 77 "certsync@127.0.0.1 port $PORT: " "Check user in push.conf, and run 'setup-npm-host MAILHOST'"
 }
 
 @test "the server does not take keys of this type: 77" {
