@@ -161,6 +161,9 @@ static void wait_for_news(const struct subprocess *processes, size_t count, int 
 	for (size_t i = 0; i < count && i < PROCESSES_MAX; i++) {
 		if (processes[i].pid >= 0)
 			add_poll(fds, &used, processes[i].pidfd);
+		/* Without pidfd_open(2) a process's end is not news: look again soon. */
+		if (processes[i].pid >= 0 && processes[i].pidfd < 0 && ms > DRAIN_MS)
+			ms = DRAIN_MS;
 		add_poll(fds, &used, processes[i].out.fd);
 		add_poll(fds, &used, processes[i].err.fd);
 	}

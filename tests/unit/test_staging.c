@@ -1,0 +1,203 @@
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "certsync/journal.h"
+#include "make_pair.h"
+#include "run_child.h"
+#include "scratch.h"
+#include "staging.h"
+
+#define OLD    "20260101T000000Z-0000000000000001"
+#define NEWER  "20260201T000000Z-0000000000000002"
+#define NEWEST "20260301T000000Z-0000000000000003"
+#define FUTURE "29990101T000000Z-0000000000000004"
+
+static struct pair nothing;
+static struct staging_rules rules;
+static struct staging staging;
+
+static int begin(void **state)
+{
+	rules = (struct staging_rules){ .dir = scratch,
+					.hostname = "mail.example.org",
+					.ca_file = "",
+					.installed = &nothing,
+					.now = time(NULL) };
+	staging = (struct staging){ .dir = -1 };
+	journal_open("test", JOURNAL_QUIET);
+	return scratch_make(state);
+}
+
+static int end(void **state)
+{
+	staging_clear(&staging);
+	return scratch_remove(state);
+}
+
+/* Stage a pair that is valid from ${from} in directory ${name} ("." for a flat one). */
+static void stage(const char *name, time_t from, const char *names)
+{
+	struct identity made =
+		make_identity(&(struct make_certificate){ .from = from, .names = names });
+	struct bytes chain = pem_chain(made.certificate, NULL, NULL);
+	struct bytes key = pem_key(made.key, KEY_PKCS8);
+	char path[256];
+
+	mkdirat(scratch_fd, name, 0700);
+	snprintf(path, sizeof(path), "%s/" GENERATION_CHAIN, name);
+	scratch_write(path, chain.data, chain.len);
+	snprintf(path, sizeof(path), "%s/" GENERATION_KEY, name);
+	scratch_write(path, key.data, key.len);
+	bytes_clear(&chain);
+	bytes_clear(&key);
+	identity_clear(&made);
+}
+
+static void stage_good(const char *name, time_t from)
+{
+	stage(name, from, NULL);
+}
+
+static void stage_bad(const char *name)
+{
+	stage(name, 0, "DNS:elsewhere.example.net");
+}
+
+static bool exists(const char *name)
+{
+	return faccessat(scratch_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void an_empty_directory_has_nothing_to_choose(void **state)
+{
+	(void)state;
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_null(staging.pair.bundle);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+}
+
+static void the_newest_good_generation_is_chosen_and_the_rest_goes(void **state)
+{
+	(void)state;
+	stage_good(OLD, 0);
+	stage_good(NEWER, 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWER);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	/* One that came meanwhile is not ours to remove. */
+	stage_good(NEWEST, 0);
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	assert_false(exists(OLD));
+	assert_false(exists(NEWER));
+	assert_true(exists(NEWEST));
+}
+
+static void the_newest_rejected_one_stays(void **state)
+{
+	(void)state;
+	stage_good(OLD, 0);
+	stage_bad(NEWER);
+	stage_bad(NEWEST);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, OLD);
+	assert_int_equal(staging.rejected, OUTCOME_CERT_WRONG_HOST);
+	assert_contains(staging.reason, NEWEST);
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	assert_false(exists(OLD));
+	assert_false(exists(NEWER));
+	assert_true(exists(NEWEST));
+}
+
+static void a_rejected_one_that_is_superseded_is_no_failure(void **state)
+{
+	(void)state;
+	stage_bad(OLD);
+	stage_good(NEWER, 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	assert_false(exists(OLD));
+}
+
+/* The other host's clock was wrong for a day. */
+static void a_rejected_name_from_the_future_is_superseded_too(void **state)
+{
+	(void)state;
+	stage_bad(FUTURE);
+	stage_good(NEWER, 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWER);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+}
+
+static void of_flat_and_generation_the_later_issued_is_chosen(void **state)
+{
+	const time_t now = time(NULL);
+
+	(void)state;
+	stage_good(NEWER, now - 3 * A_DAY);
+	stage_good(".", now - 2 * A_DAY);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_non_null(staging.pair.bundle);
+	assert_string_equal(staging.name, "");
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	assert_true(exists(GENERATION_KEY));
+}
+
+static void links_are_not_followed(void **state)
+{
+	(void)state;
+	stage_good("elsewhere", 0);
+	assert_int_equal(symlinkat("elsewhere", scratch_fd, NEWER), 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_null(staging.pair.bundle);
+	assert_int_equal(staging.rejected, OUTCOME_FILE_UNSAFE);
+	staging_clear(&staging);
+	assert_int_equal(symlinkat("elsewhere/" GENERATION_CHAIN, scratch_fd, GENERATION_CHAIN), 0);
+	assert_int_equal(unlinkat(scratch_fd, NEWER, 0), 0);
+	rules.installed_at = (struct timespec){ 0 };
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_int_equal(staging.rejected, OUTCOME_FILE_UNSAFE);
+}
+
+static void what_was_being_removed_is_removed_and_an_upload_is_left_alone(void **state)
+{
+	(void)state;
+	stage_good("." OLD ".spent", 0);
+	stage_good("." NEWER ".part", 0);
+	stage_good("something else", 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_null(staging.pair.bundle);
+	assert_int_equal(staging_remove_stale(&staging), OUTCOME_OK);
+	assert_false(exists("." OLD ".spent"));
+	assert_true(exists("." NEWER ".part"));
+	assert_true(exists("something else"));
+}
+
+static void a_missing_directory_is_named(void **state)
+{
+	(void)state;
+	rules.dir = "/nonexistent/incoming";
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_STAGING_MISSING);
+	assert_contains(outcome_reason(OUTCOME_STAGING_MISSING), "/nonexistent/incoming");
+}
+
+#define staging_test(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		staging_test(an_empty_directory_has_nothing_to_choose),
+		staging_test(the_newest_good_generation_is_chosen_and_the_rest_goes),
+		staging_test(the_newest_rejected_one_stays),
+		staging_test(a_rejected_one_that_is_superseded_is_no_failure),
+		staging_test(a_rejected_name_from_the_future_is_superseded_too),
+		staging_test(of_flat_and_generation_the_later_issued_is_chosen),
+		staging_test(links_are_not_followed),
+		staging_test(what_was_being_removed_is_removed_and_an_upload_is_left_alone),
+		staging_test(a_missing_directory_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
