@@ -79,6 +79,7 @@ $(B)/man/%: man/% $(B)/outcomes
 # --- installing ---
 
 install: all
+	@chown -R --reference=Makefile $(B) 2>/dev/null || :
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
 		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(PROGRAMS) contrib/setup-npm-host contrib/setup-mailcow-host $(DESTDIR)$(SBINDIR)

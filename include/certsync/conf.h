@@ -37,8 +37,8 @@ struct conf_setting {
 
 /*
  * Fill the structure at ${values}, which is all zero bytes, from ${path} by the ${settings};
- * conf_clear it in any case. CONF_MISSING, CONF_INVALID; the reason names file and line and, for a
- * near miss, the key that was meant.
+ * conf_clear it in any case. CONF_MISSING, FILE_DENIED, CONF_INVALID; the reason names file and
+ * line and, for a near miss, the key that was meant.
  */
 enum outcome conf_load(const char *path, const struct conf_setting *settings, size_t count,
 		       void *values);
@@ -54,7 +54,7 @@ typedef void conf_variable_fn(const char *name, const char *value, void *context
 
 /*
  * Hand every NAME=VALUE of ${path} to ${each}, in order (where a name comes twice, the later
- * counts, as for docker compose). CONF_MISSING, CONF_INVALID.
+ * counts, as for docker compose). CONF_MISSING, FILE_DENIED, CONF_INVALID.
  */
 enum outcome conf_variables(const char *path, conf_variable_fn *each, void *context);
 

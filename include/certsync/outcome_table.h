@@ -38,6 +38,9 @@
 	X(MODE_CORRECTED, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "30f79af3ebce456d8ee9cb2b246220e8", \
 	  "The mode of an installed file had been changed and was corrected", \
 	  "If key.pem could be read by others, have a new key and certificate issued.") \
+	X(LINEAGE_SKIPPED, EX_OK, LOG_WARNING, OUTCOME_BY_PUSH, "24c86c16d4c34b6786dacdeede8ed3a7", \
+	  "A lineage that cannot be read was passed over", \
+	  "See whether it is the mail host's: then have Nginx Proxy Manager renew it; if it is of no more use, delete it there.") \
 	X(MARKER_IGNORED, EX_OK, LOG_WARNING, OUTCOME_BY_PUSH, "746fb3a5214f4ba2b9b3995723ec3d70", \
 	  "A line of known_hosts has a marker that is not understood", \
 	  "Give the host's own key in a plain line, or pin it with host_key in push.conf.") \
@@ -48,8 +51,8 @@
 	  "The command line is wrong", \
 	  "Run the program with --help.") \
 	X(CONF_MISSING, EX_CONFIG, LOG_ERR, OUTCOME_BY_BOTH, "b0a7afb737374801a6d4aed0e84a76c4", \
-	  "A configuration file does not exist or cannot be read", \
-	  "Copy the example file there and set the host name, or name another file with -c.") \
+	  "A configuration file does not exist or is none", \
+	  "Have setup-npm-host or setup-mailcow-host write it, copy the example from share/doc/certsync/examples, or name another file with -c.") \
 	X(CONF_INVALID, EX_CONFIG, LOG_ERR, OUTCOME_BY_BOTH, "15569d1e7b0543f499bfed8f9d806eec", \
 	  "A configuration file has an error", \
 	  "Correct the line; certsync.conf(5) describes every setting.") \
@@ -97,13 +100,13 @@
 	  "Check who issued the certificate, or correct ca_file in deploy.conf.") \
 	X(NO_LINEAGE, EX_NOINPUT, LOG_ERR, OUTCOME_BY_PUSH, "dfc8ff7286554582ba9fb9e63fdcacd6", \
 	  "No lineage has a valid certificate that covers the mail host", \
-	  "See 'certpush list' for what there is; issue the certificate in Nginx Proxy Manager, or correct section [source] of push.conf.") \
+	  "Correct live_dir or hostname in section [source] of push.conf, or issue the certificate in Nginx Proxy Manager; 'certpush list' shows what there is.") \
 	X(LINEAGE_WRONG, EX_CONFIG, LOG_ERR, OUTCOME_BY_PUSH, "c9281fc97a5c40e5a9560c9b00b8c41b", \
 	  "The lineage pinned in the configuration is not one for the mail host", \
 	  "Correct lineage in push.conf, or leave it empty to have the lineage found by its names.") \
 	X(NOTHING_STAGED, EX_NOINPUT, LOG_ERR, OUTCOME_BY_DEPLOY, "db1f1741c1024ffd909f28e9d9945271", \
 	  "No certificate is staged, and none that will do is installed", \
-	  "Run certpush on the other host. If files were copied by hand, copy what the links in live/ point to (rsync -L, cp -L): a dangling symbolic link is not a certificate.") \
+	  "Run 'certpush --force' on the other host. If files were copied by hand, copy what the links in live/ point to (rsync -L, cp -L): a dangling symbolic link is not a certificate.") \
 	X(STAGING_MISSING, EX_NOINPUT, LOG_ERR, OUTCOME_BY_DEPLOY, "792d88f2185c470289a6420569859a62", \
 	  "The staging directory cannot be opened", \
 	  "Run setup-mailcow-host, or correct dir in section [staging] of deploy.conf.") \
@@ -124,7 +127,7 @@
 	  "Look for disk errors with dmesg.") \
 	X(FILE_WRITE, EX_CANTCREAT, LOG_ERR, OUTCOME_BY_BOTH, "3c754b94f2d145299915e32da0b83cb0", \
 	  "A file could not be written", \
-	  "Check free space (df) and that the file system is writable; for a run by systemd the directory must be writable in the unit (ReadWritePaths=), which setup-mailcow-host sees to.") \
+	  "Check that the directory above exists, free space (df) and that the file system is writable; for a run by systemd the directory must be in ReadWritePaths= of the unit.") \
 	X(LOCKED, EX_TEMPFAIL, LOG_ERR, OUTCOME_BY_BOTH, "5c3b05447af649b48ca7d8adfc4c6b98", \
 	  "Another run is under way", \
 	  "Wait for it to end; it holds the lock only as long as it lives.") \

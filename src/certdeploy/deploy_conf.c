@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "certsync/conf.h"
@@ -8,9 +9,18 @@
 
 static enum outcome check_ca_file(const char *path)
 {
-	if (!path[0] || access(path, R_OK) == 0)
+	struct stat status;
+
+	if (!path[0])
 		return OUTCOME_OK;
-	return outcome_because(OUTCOME_CONF_INVALID, "%s: %s", path, strerror(errno));
+	if (access(path, R_OK) < 0 || stat(path, &status) < 0)
+		return outcome_because(OUTCOME_CONF_INVALID, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return outcome_because(OUTCOME_CONF_INVALID,
+				       "%s: is no file; name one such as "
+				       "/etc/ssl/certs/ca-certificates.crt",
+				       path);
+	return OUTCOME_OK;
 }
 
 /* clang-format off */

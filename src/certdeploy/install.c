@@ -123,13 +123,12 @@ static bool is_recorded(const struct install *install, const struct part *part, 
 static enum outcome finish_part(const struct install *install, const struct part *part,
 				bool recorded)
 {
-	int result = recorded ? renameat(install->ssl, part->temporary, install->ssl, part->name)
-			      : unlinkat(install->ssl, part->temporary, 0);
-
-	if (result < 0)
+	if (!recorded)
+		return file_remove_tree(install->ssl, part->temporary);
+	if (renameat(install->ssl, part->temporary, install->ssl, part->name) < 0)
 		return outcome_because(OUTCOME_FILE_WRITE, "%s: %s", part->temporary,
 				       strerror(errno));
-	return recorded ? OUTCOME_COMPLETED : OUTCOME_OK;
+	return OUTCOME_COMPLETED;
 }
 
 enum outcome install_recover(const struct install *install)
@@ -164,16 +163,18 @@ enum outcome install_recover(const struct install *install)
 
 enum outcome install_read(const struct install *install, struct pair *pair)
 {
-	enum outcome outcome;
+	enum outcome chain, key;
 
-	outcome =
-		file_read(install->ssl, parts[CERT].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain);
-	if (!outcome_failed(outcome))
-		outcome = file_read(install->ssl, parts[KEY].name, FILE_OWN, BUNDLE_BYTES_MAX,
-				    &pair->key);
-	if (!outcome_failed(outcome))
-		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
-	return outcome;
+	/* The key is wanted in any case: it is put back if the new pair cannot be put whole. */
+	key = file_read(install->ssl, parts[KEY].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->key);
+	if (key == OUTCOME_FILE_IO || key == OUTCOME_FILE_DENIED || key == OUTCOME_NO_MEMORY)
+		return key;
+	chain = file_read(install->ssl, parts[CERT].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain);
+	if (outcome_failed(chain))
+		return chain;
+	if (outcome_failed(key))
+		return outcome_because(key, "%s: cannot be read", parts[KEY].name);
+	return bundle_load(&pair->chain, &pair->key, &pair->bundle);
 }
 
 static bool is_link(const struct install *install, const struct part *part)
@@ -282,11 +283,27 @@ static enum outcome swap(const struct install *install, const struct pair *old)
 	return outcome_failed(outcome) ? outcome : file_sync_directory(install->ssl);
 }
 
+/* Docker makes a directory where a file that it is to mount is missing. */
+static enum outcome check_targets(const struct install *install)
+{
+	for (size_t i = 0; i < PARTS; i++) {
+		struct stat status;
+
+		if (fstatat(install->ssl, parts[i].name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(status.st_mode))
+			return outcome_because(OUTCOME_FILE_UNSAFE, "%s: is a directory",
+					       parts[i].name);
+	}
+	return OUTCOME_OK;
+}
+
 enum outcome install_pair(const struct install *install, const struct pair *new,
 			  const struct pair *old)
 {
-	enum outcome outcome;
+	enum outcome outcome = check_targets(install);
 
+	if (outcome_failed(outcome))
+		return outcome;
 	tell_symlinks(install);
 	outcome = write_parts(install, new);
 	if (!outcome_failed(outcome))

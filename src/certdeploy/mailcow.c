@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -69,7 +70,8 @@ enum outcome mailcow_read(const struct deploy_conf *conf, struct mailcow *mailco
 		name_project(conf->root, mailcow);
 	snprintf(mailcow->ssl_dir, sizeof(mailcow->ssl_dir), "%s/%s", conf->root, MAILCOW_SSL);
 	if (access(mailcow->ssl_dir, F_OK) < 0)
-		return outcome_because(OUTCOME_MAILCOW_MISSING, "%s: there is no such directory",
-				       mailcow->ssl_dir);
+		return outcome_because(errno == EACCES ? OUTCOME_FILE_DENIED
+						       : OUTCOME_MAILCOW_MISSING,
+				       "%s: %s", mailcow->ssl_dir, strerror(errno));
 	return OUTCOME_OK;
 }

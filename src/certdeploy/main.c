@@ -25,6 +25,8 @@ struct run {
 	struct services services;
 	struct install install;
 	struct pair installed;
+	char no_pair[512];             /* why it has no bundle */
+	struct bundle *installed_leaf; /* then perhaps its certificate alone */
 	struct staging staging;
 	time_t now;
 };
@@ -35,6 +37,7 @@ static void run_clear(struct run *run)
 	fd_closep(&run->install.ssl);
 	fd_closep(&run->install.state);
 	pair_clear(&run->installed);
+	bundle_freep(&run->installed_leaf);
 	staging_clear(&run->staging);
 }
 
@@ -96,9 +99,20 @@ static enum outcome settle_installed(struct run *run)
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", run->mailcow.ssl_dir);
 	outcome = install_read(&run->install, &run->installed);
-	if (outcome_failed(outcome))
+	/*
+	 * There may be no pair; but one that is there and cannot be read must not count for none.
+	 */
+	if (outcome == OUTCOME_FILE_IO || outcome == OUTCOME_FILE_DENIED ||
+	    outcome == OUTCOME_NO_MEMORY)
+		return outcome_in(outcome, "%s", run->mailcow.ssl_dir);
+	if (outcome_failed(outcome)) {
+		snprintf(run->no_pair, sizeof(run->no_pair), "%s", outcome_reason(outcome));
 		journal_detail("%s: no usable pair is installed: %s", run->mailcow.ssl_dir,
-			       outcome_reason(outcome));
+			       run->no_pair);
+		/* Its certificate alone still says what would be a step back. */
+		if (run->installed.chain.len)
+			bundle_load_leaf(&run->installed.chain, &run->installed_leaf);
+	}
 	return OUTCOME_OK;
 }
 
@@ -108,21 +122,17 @@ static enum outcome choose_staged(struct run *run)
 		.dir = run->conf.staging_dir,
 		.hostname = run->mailcow.hostname,
 		.ca_file = run->conf.ca_file,
-		.installed = &run->installed,
+		.installed = run->installed.bundle ? run->installed.bundle : run->installed_leaf,
 		.now = run->now,
 	};
-	enum outcome outcome;
 	struct stat status;
 
 	if (fstatat(run->install.ssl, "cert.pem", &status, 0) == 0)
 		rules.installed_at = status.st_ctim;
-	outcome = staging_choose(&rules, &run->staging);
-	if (!outcome_failed(outcome) && !run->options->dry_run)
-		outcome = staging_remove_stale(&run->staging);
-	return outcome;
+	return staging_choose(&rules, &run->staging);
 }
 
-/* Nothing good is staged and nothing is left to do: that is well if what is installed is good. */
+/* Nothing good is staged: that is well if what is installed is good. */
 static enum outcome judge_installed(struct run *run)
 {
 	const struct bundle *bundle = run->installed.bundle;
@@ -130,8 +140,14 @@ static enum outcome judge_installed(struct run *run)
 
 	if (!bundle)
 		return outcome_because(OUTCOME_NOTHING_STAGED,
-				       "%s: no certificate is staged, and none is installed",
-				       run->conf.staging_dir);
+				       "%s: no certificate is staged, and no pair is installed: %s",
+				       run->conf.staging_dir, run->no_pair);
+	if (!install_is_real(&run->install))
+		return outcome_because(
+			OUTCOME_NOTHING_STAGED,
+			"%s: no certificate is staged, and in %s cert.pem or key.pem is a "
+			"symbolic link, which mailcow's containers cannot follow",
+			run->conf.staging_dir, run->mailcow.ssl_dir);
 	outcome = bundle_check(bundle, run->mailcow.hostname, run->now);
 	if (outcome_failed(outcome)) {
 		char reason[512];
@@ -203,8 +219,6 @@ static enum outcome converge(struct run *run, bool install, bool reload, const c
 		outcome = reload_services(run);
 	if (!outcome_failed(outcome) && reload)
 		outcome = install_finish(&run->install);
-	if (!outcome_failed(outcome) && run->staging.pair.bundle)
-		outcome = staging_tidy(&run->staging);
 	if (outcome_failed(outcome))
 		return outcome;
 	if (install)
@@ -223,11 +237,15 @@ static enum outcome carry_out(struct run *run)
 	bool install = staged && (run->options->force || !is_installed(run));
 	bool reload = install || run->options->force || install_is_pending(&run->install);
 	const struct bundle *bundle = staged ? run->staging.pair.bundle : run->installed.bundle;
+	enum outcome outcome = OUTCOME_OK;
 
 	if (bundle)
 		describe(bundle);
-	if (!bundle || (!staged && !reload))
-		return judge_installed(run);
+	/* What is wrong with it, the services had better not load. */
+	if (!staged)
+		outcome = judge_installed(run);
+	if (outcome_failed(outcome) || (!staged && !reload))
+		return outcome;
 	if (run->options->dry_run && install)
 		return outcome_because(OUTCOME_DRY_RUN, "dry run: would install %s and reload %s",
 				       bundle_fingerprint(bundle), run->conf.services);
@@ -240,9 +258,41 @@ static enum outcome carry_out(struct run *run)
 	return converge(run, install, reload, bundle_fingerprint(bundle));
 }
 
+/* What was refused makes every run fail until a good one comes, whatever else there was to do. */
+static enum outcome refuse(const struct run *run)
+{
+	return outcome_because(run->staging.rejected, "refused: %s", run->staging.reason);
+}
+
+/*
+ * Remove what is of no more use from staging; ${outcome} is what the run came to, and what was
+ * chosen is ${deployed}. A failure to remove keys is a failure of the run, but stops nothing.
+ */
+static enum outcome clean_staging(struct run *run, enum outcome outcome, bool deployed)
+{
+	enum outcome tidied = OUTCOME_OK, stale;
+	char reason[1024];
+
+	snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+	if (deployed)
+		tidied = staging_tidy(&run->staging);
+	stale = staging_remove_stale(&run->staging);
+	if (!outcome_failed(tidied))
+		tidied = stale;
+	if (!outcome_failed(tidied))
+		return outcome;
+	if (!outcome_failed(outcome)) {
+		journal_log(outcome, "%s", reason);
+		return tidied;
+	}
+	journal_outcome(tidied);
+	return outcome_because(outcome, "%s", reason);
+}
+
 static enum outcome run_steps(struct run *run)
 {
 	enum outcome outcome = read_configuration(run);
+	bool refused, deployed = false;
 
 	if (!outcome_failed(outcome))
 		outcome = open_directories(run);
@@ -252,18 +302,17 @@ static enum outcome run_steps(struct run *run)
 		outcome = choose_staged(run);
 	if (outcome_failed(outcome))
 		return outcome;
-	if (!outcome_failed(run->staging.rejected))
-		return carry_out(run);
 
-	/*
-	 * What was refused makes every run fail until a good one comes, whatever else there was to
-	 * do.
-	 */
-	if (run->staging.pair.bundle || install_is_pending(&run->install)) {
+	refused = outcome_failed(run->staging.rejected);
+	if (!refused || run->staging.pair.bundle || install_is_pending(&run->install)) {
 		outcome = carry_out(run);
-		journal_outcome(outcome);
+		deployed = !outcome_failed(outcome) && run->staging.pair.bundle;
+		if (refused)
+			journal_outcome(outcome);
 	}
-	return outcome_because(run->staging.rejected, "refused: %s", run->staging.reason);
+	if (refused)
+		outcome = refuse(run);
+	return run->options->dry_run ? outcome : clean_staging(run, outcome, deployed);
 }
 
 static int run_command(const struct command_options *options)

@@ -8,12 +8,13 @@
 #include "services.h"
 #include "subprocess.h"
 
-#define PROJECT_LABEL "com.docker.compose.project"
-#define SERVICE_LABEL "com.docker.compose.service"
-#define ONEOFF_LABEL  "com.docker.compose.oneoff"
-#define RUNNING       "running"
-#define BLANKS        " \t"
-#define ARGUMENTS_MAX 8
+#define PROJECT_LABEL           "com.docker.compose.project"
+#define SERVICE_LABEL           "com.docker.compose.service"
+#define ONEOFF_LABEL            "com.docker.compose.oneoff"
+#define RUNNING                 "running"
+#define SERVICE_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define BLANKS                  " \t"
+#define ARGUMENTS_MAX           8
 
 /* How a kind of server takes a new certificate without losing a connection. */
 struct service_kind {
@@ -63,6 +64,11 @@ enum outcome services_parse(const char *list, struct services *services)
 			return outcome_because(OUTCOME_CONF_INVALID,
 					       "%.*s: too many services, or too "
 					       "long a name",
+					       (int)len, word);
+		if (strspn(word, SERVICE_NAME_CHARACTERS) < name_len)
+			return outcome_because(OUTCOME_CONF_INVALID,
+					       "%.*s: is no name of a service; names are separated "
+					       "by blanks",
 					       (int)len, word);
 		memcpy(service->name, word, name_len);
 		service->kind = kind_of(word, name_len);

@@ -78,6 +78,9 @@ static enum outcome list_generations(struct staging *staging)
 	}
 	if (staging->count)
 		qsort(staging->names, staging->count, sizeof(*staging->names), newest_first);
+	/* What is not looked at now is not removed either. */
+	if (staging->count > CANDIDATES_MAX)
+		staging->count = CANDIDATES_MAX;
 	return OUTCOME_OK;
 }
 
@@ -89,9 +92,12 @@ static enum outcome list_generations(struct staging *staging)
  */
 static enum outcome check_not_older(const struct staging_rules *rules, const struct bundle *bundle)
 {
-	const struct bundle *installed = rules->installed->bundle;
+	const struct bundle *installed = rules->installed;
 
-	if (!installed || outcome_failed(bundle_check(installed, rules->hostname, rules->now)))
+	/* One that is not good for the host is no standard; its key may be damaged all the same. */
+	if (!installed || outcome_failed(bundle_check_leaf(installed)) ||
+	    outcome_failed(bundle_check_host(installed, rules->hostname)) ||
+	    outcome_failed(bundle_check_validity(installed, rules->now)))
 		return OUTCOME_OK;
 	if (bundle_self_issued(installed) && !bundle_self_issued(bundle))
 		return OUTCOME_OK;
@@ -200,17 +206,24 @@ static void reject(struct staging *staging, enum outcome outcome, const char *na
 	snprintf(staging->rejected_name, sizeof(staging->rejected_name), "%s", name);
 }
 
+/* The good one that was issued last; of two of the same moment the one with the later name. */
 static void choose_generation(const struct staging_rules *rules, struct staging *staging)
 {
-	for (size_t i = 0; i < staging->count && i < CANDIDATES_MAX; i++) {
+	for (size_t i = 0; i < staging->count; i++) {
+		_cleanup_(pair_clear) struct pair pair = { .bundle = NULL };
 		const char *name = staging->names[i];
-		enum outcome outcome = judge_generation(staging->dir, name, rules, &staging->pair);
+		enum outcome outcome = judge_generation(staging->dir, name, rules, &pair);
 
-		if (!outcome_failed(outcome)) {
-			memcpy(staging->name, name, sizeof(staging->name));
-			return;
-		}
-		reject(staging, outcome, name);
+		/* What is older than a good one is superseded, good or not. */
+		if (outcome_failed(outcome) && !staging->pair.bundle)
+			reject(staging, outcome, name);
+		if (outcome_failed(outcome) ||
+		    (staging->pair.bundle && !bundle_older(staging->pair.bundle, pair.bundle)))
+			continue;
+		pair_clear(&staging->pair);
+		staging->pair = pair;
+		pair = (struct pair){ .bundle = NULL };
+		memcpy(staging->name, name, sizeof(staging->name));
 	}
 }
 
@@ -265,7 +278,7 @@ static bool is_stale_part(int dir, const char *name)
 	struct stat status;
 
 	return generation_is_part(name) && fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       time(NULL) - status.st_ctim.tv_sec > PART_STALE_SECONDS;
+	       labs(time(NULL) - status.st_ctim.tv_sec) > PART_STALE_SECONDS;
 }
 
 enum outcome staging_remove_stale(const struct staging *staging)

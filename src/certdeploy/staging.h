@@ -12,10 +12,10 @@
 
 struct staging_rules {
 	const char *dir;
-	const char *hostname;         /* what the certificate must cover */
-	const char *ca_file;          /* "": the chain need not end in a trusted root */
-	const struct pair *installed; /* a certificate issued before this one's is refused */
-	struct timespec installed_at; /* when it was put there */
+	const char *hostname;           /* what the certificate must cover */
+	const char *ca_file;            /* "": the chain need not end in a trusted root */
+	const struct bundle *installed; /* a certificate issued before this one's is refused */
+	struct timespec installed_at;   /* when it was put there */
 	time_t now;
 };
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +13,18 @@
 #define PLAIN_BASE64 (LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_BASE64)
 
 /* Revoked keys are kept under one name and one type, as neither matters. */
+#define NAME_MAX_LEN 280 /* [host]:port */
+#define ANY_PORT     (-1)
 #define REVOKED_NAME "revoked"
 #define REVOKED_TYPE LIBSSH2_KNOWNHOST_KEY_ED25519
 
 struct knownhosts {
 	const char *host;
 	int port;
-	LIBSSH2_SESSION *session; /* libssh2 wants one to allocate from */
-	LIBSSH2_KNOWNHOSTS *keys;
+	LIBSSH2_SESSION *session;      /* libssh2 wants one to allocate from */
+	LIBSSH2_KNOWNHOSTS *keys;      /* of lines that name the host */
+	LIBSSH2_KNOWNHOSTS *port_keys; /* of lines that name [host]:port; then they alone count */
+	char port_name[NAME_MAX_LEN];
 	LIBSSH2_KNOWNHOSTS *revoked;
 };
 
@@ -32,6 +37,8 @@ void knownhosts_freep(struct knownhosts **known)
 		return;
 	if (old->keys)
 		libssh2_knownhost_free(old->keys);
+	if (old->port_keys)
+		libssh2_knownhost_free(old->port_keys);
 	if (old->revoked)
 		libssh2_knownhost_free(old->revoked);
 	if (old->session)
@@ -50,8 +57,8 @@ static enum outcome out_of_memory(const char *file)
 	return outcome_because(OUTCOME_NO_MEMORY, "%s: out of memory", file);
 }
 
-/* Does one of the entries in ${collection} bear the host's name? */
-static bool is_about_host(const struct knownhosts *known, LIBSSH2_KNOWNHOSTS *collection)
+/* Does one of the entries in ${collection} bear this ${name}? */
+static bool bears_name(LIBSSH2_KNOWNHOSTS *collection, const char *name)
 {
 	struct libssh2_knownhost *entry = NULL;
 
@@ -59,7 +66,7 @@ static bool is_about_host(const struct knownhosts *known, LIBSSH2_KNOWNHOSTS *co
 	while (!libssh2_knownhost_get(collection, &entry, entry)) {
 		int type = entry->typemask & LIBSSH2_KNOWNHOST_KEY_MASK;
 
-		if (libssh2_knownhost_checkp(collection, known->host, known->port, entry->key, 0,
+		if (libssh2_knownhost_checkp(collection, name, ANY_PORT, entry->key, 0,
 					     PLAIN_BASE64 | type,
 					     NULL) == LIBSSH2_KNOWNHOST_CHECK_MATCH)
 			return true;
@@ -82,7 +89,10 @@ static enum outcome add_host_line(struct knownhosts *known, const char *file, si
 		return out_of_memory(file);
 	error = libssh2_knownhost_readline(alone, line, strlen(line),
 					   LIBSSH2_KNOWNHOST_FILE_OPENSSH);
-	if (!error && is_about_host(known, alone))
+	if (!error && bears_name(alone, known->port_name))
+		error = libssh2_knownhost_readline(known->port_keys, line, strlen(line),
+						   LIBSSH2_KNOWNHOST_FILE_OPENSSH);
+	else if (!error && bears_name(alone, known->host))
 		error = libssh2_knownhost_readline(known->keys, line, strlen(line),
 						   LIBSSH2_KNOWNHOST_FILE_OPENSSH);
 	if (error == LIBSSH2_ERROR_ALLOC)
@@ -154,6 +164,13 @@ static enum outcome add_lines(struct knownhosts *known, const char *file,
 	return outcome;
 }
 
+static bool has_entry(LIBSSH2_KNOWNHOSTS *collection)
+{
+	struct libssh2_knownhost *entry = NULL;
+
+	return !libssh2_knownhost_get(collection, &entry, NULL);
+}
+
 enum outcome knownhosts_parse(const char *file, const struct bytes *contents, const char *host,
 			      int port, struct knownhosts **out)
 {
@@ -164,16 +181,24 @@ enum outcome knownhosts_parse(const char *file, const struct bytes *contents, co
 		return out_of_memory(file);
 	known->host = host;
 	known->port = port;
+	snprintf(known->port_name, sizeof(known->port_name), "[%s]:%d", host, port);
 	known->session = libssh2_session_init();
 	if (known->session) {
 		known->keys = libssh2_knownhost_init(known->session);
+		known->port_keys = libssh2_knownhost_init(known->session);
 		known->revoked = libssh2_knownhost_init(known->session);
 	}
-	if (!known->keys || !known->revoked)
+	if (!known->keys || !known->port_keys || !known->revoked)
 		return out_of_memory(file);
 	outcome = add_lines(known, file, contents);
 	if (outcome_failed(outcome))
 		return outcome;
+	/* As for ssh: a line for the port stands in front of one for the host at large. */
+	if (has_entry(known->port_keys)) {
+		libssh2_knownhost_free(known->keys);
+		known->keys = known->port_keys;
+		known->port_keys = NULL;
+	}
 	*out = known;
 	known = NULL;
 	return OUTCOME_OK;
@@ -181,9 +206,7 @@ enum outcome knownhosts_parse(const char *file, const struct bytes *contents, co
 
 bool knownhosts_has_any(const struct knownhosts *known)
 {
-	struct libssh2_knownhost *entry = NULL;
-
-	return !libssh2_knownhost_get(known->keys, &entry, NULL);
+	return has_entry(known->keys);
 }
 
 bool knownhosts_has_type(const struct knownhosts *known, int type)

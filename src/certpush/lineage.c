@@ -124,7 +124,7 @@ struct choice {
 	struct lineage *best;
 	enum outcome invalid; /* one covers the host, but not now; OK: none does */
 	char invalid_reason[512];
-	char unreadable[512]; /* why one cannot be judged at all */
+	char unreadable[LINEAGE_SKIPPED_MAX]; /* why one cannot be judged at all */
 };
 
 static void consider(struct lineage *lineage, enum outcome outcome, void *context)
@@ -158,6 +158,7 @@ static enum outcome choose(const struct push_conf *conf, time_t now, struct line
 	struct choice choice = { .hostname = conf->hostname, .now = now, .best = best };
 	enum outcome outcome = lineage_each(conf, conf->hostname, consider, &choice);
 
+	memcpy(best->skipped, choice.unreadable, sizeof(best->skipped));
 	if (outcome_failed(outcome) || best->bundle)
 		return outcome;
 	if (outcome_failed(choice.invalid))

@@ -11,11 +11,13 @@
 #include "certsync/bundle.h"
 #include "push_conf.h"
 
-#define LINEAGE_NAME_MAX 255
+#define LINEAGE_NAME_MAX    255
+#define LINEAGE_SKIPPED_MAX 512
 
 struct lineage {
 	char name[LINEAGE_NAME_MAX + 1];
 	struct bundle *bundle; /* the leaf alone: for describing and choosing, not for sending */
+	char skipped[LINEAGE_SKIPPED_MAX]; /* why another could not be looked at, "" if all could */
 };
 
 /* Free what ${lineage} holds; for _cleanup_. */

@@ -67,6 +67,10 @@ static enum outcome run(const struct command_options *options)
 	if (outcome_failed(outcome))
 		return outcome;
 	describe(&conf, &lineage);
+	if (lineage.skipped[0])
+		journal_log(OUTCOME_LINEAGE_SKIPPED,
+			    "lineage %s was chosen without a look at another%s", lineage.name,
+			    lineage.skipped);
 
 	outcome = options->dry_run ? state_look(conf.state_dir, &state)
 				   : state_open(conf.state_dir, &state);

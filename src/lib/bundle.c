@@ -79,11 +79,24 @@ static enum outcome check_text(const struct bytes *pem)
 	return OUTCOME_OK;
 }
 
+/*
+ * OpenSSL asks for a passphrase, on the terminal if nobody else answers: remember that, and give
+ * none. Certificates can be "encrypted" as well.
+ */
+static int refuse_passphrase(char *passphrase, int size, int for_writing, void *asked)
+{
+	(void)passphrase, (void)size, (void)for_writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
 /* The leaf is read as servers read it: they take a TRUSTED CERTIFICATE for it as well. */
 static X509 *next_certificate(BIO *bio, bool leaf)
 {
-	return leaf ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)
-		    : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	bool asked;
+
+	return leaf ? PEM_read_bio_X509_AUX(bio, NULL, refuse_passphrase, &asked)
+		    : PEM_read_bio_X509(bio, NULL, refuse_passphrase, &asked);
 }
 
 /* Why there was no further certificate: the end of the bytes shows as the lack of a start line. */
@@ -137,14 +150,6 @@ static enum outcome parse_chain(struct bundle *bundle, const struct bytes *pem, 
 		}
 	}
 	return OUTCOME_OK;
-}
-
-/* OpenSSL asks for a passphrase: remember that, and give none. */
-static int refuse_passphrase(char *passphrase, int size, int for_writing, void *asked)
-{
-	(void)passphrase, (void)size, (void)for_writing;
-	*(bool *)asked = true;
-	return -1;
 }
 
 static enum outcome parse_key(struct bundle *bundle, const struct bytes *pem)
@@ -370,14 +375,15 @@ bool bundle_may_cover(const struct bytes *chain, const char *host)
 	_cleanup_(bio_freep) BIO *bio = NULL;
 	const char *parent = strchr(host, '.');
 	unsigned char *der = NULL;
-	bool may = true;
+	bool may = true, asked;
 	long len;
 
 	bio = chain->len && chain->len <= BUNDLE_BYTES_MAX
 		      ? BIO_new_mem_buf(chain->data, (int)chain->len)
 		      : NULL;
 	/* What cannot be read is left to the one that says why. */
-	if (bio && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_TRUSTED, bio, NULL, NULL)) {
+	if (bio && PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_TRUSTED, bio,
+				      refuse_passphrase, &asked)) {
 		may = contains_name(der, (size_t)len, "", host) ||
 		      (parent && contains_name(der, (size_t)len, "*", parent));
 		OPENSSL_free(der);

@@ -140,6 +140,8 @@ static enum outcome add_roots(X509_STORE *store, const char *ca_file)
 {
 	_cleanup_(bytes_clear) struct bytes pem = BYTES_NONE;
 	enum outcome outcome = file_read(AT_FDCWD, ca_file, FILE_OWN, ROOTS_BYTES_MAX, &pem);
+	/* OpenSSL takes this for the passphrase instead of asking on the terminal. */
+	static char no_passphrase[] = "";
 	X509 *root;
 	BIO *bio;
 	int count = 0;
@@ -147,7 +149,7 @@ static enum outcome add_roots(X509_STORE *store, const char *ca_file)
 	if (outcome_failed(outcome))
 		return outcome;
 	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-	for (; bio && (root = PEM_read_bio_X509(bio, NULL, NULL, NULL)); count++) {
+	for (; bio && (root = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase)); count++) {
 		X509_STORE_add_cert(store, root);
 		X509_free(root);
 	}

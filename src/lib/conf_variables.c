@@ -16,7 +16,7 @@ enum outcome conf_read(const char *path, struct bytes *text)
 	enum outcome outcome = file_read(AT_FDCWD, path, FILE_OWN, CONF_BYTES_MAX, text);
 	char reason[512];
 
-	if (outcome == OUTCOME_NO_MEMORY)
+	if (outcome == OUTCOME_NO_MEMORY || outcome == OUTCOME_FILE_DENIED)
 		return outcome;
 	if (outcome_failed(outcome)) {
 		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));

@@ -233,7 +233,7 @@ at_the_start_of_a_second() {
 @test "nothing staged and none installed: says so, with the hint about dangling links" {
 	rm "$SSL/cert.pem" "$SSL/key.pem"
 	without_docker certdeploy
-	expect 66 "$STAGING: no certificate is staged, and none is installed" \
+	expect 66 "$STAGING: no certificate is staged, and no pair is installed: cert.pem: No such file or directory" \
 		'dangling symbolic link' 'rsync -L'
 }
 

@@ -76,7 +76,7 @@ wrong() {
 @test "a mailcow directory without data/assets/ssl is named" {
 	rm -r "$SSL"
 	certdeploy
-	expect 78 "error: $SSL: there is no such directory" 'Correct root in section [mailcow]'
+	expect 78 "error: $SSL: No such file or directory" 'Correct root in section [mailcow]'
 }
 
 @test "no MAILCOW_HOSTNAME, or an empty one: says which file and setting" {
@@ -194,7 +194,7 @@ dry_run_changes_nothing() {
 	put_generation "$PAIRS/old"
 	dry_run_changes_nothing 65 "refused: $GENERATION: the certificate"
 	rm -r "$GENERATION" "$SSL/cert.pem" "$SSL/key.pem"
-	dry_run_changes_nothing 66 'no certificate is staged, and none is installed'
+	dry_run_changes_nothing 66 'no certificate is staged, and no pair is installed'
 }
 
 @test "--dry-run with a good generation behind a bad one says both" {

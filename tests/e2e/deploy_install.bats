@@ -317,7 +317,7 @@ fail_at() {
 @test "the first rename fails: the old pair stays, and the next run completes the new one" {
 	put_generation "$PAIRS/new"
 	fail_at renameat 3 EIO '"key.pem")'
-	expect 73 "$SSL: key.pem: cannot replace: Input/output error" 'Check free space'
+	expect 73 "$SSL: key.pem: cannot replace: Input/output error" 'free space'
 	installed_is "$PAIRS/current"
 	certdeploy
 	expect 0 'nginx-mailcow: reloaded'
@@ -354,7 +354,7 @@ fail_at() {
 	put_installed "$PAIRS/current"
 	put_generation "$PAIRS/new"
 	without_docker certdeploy
-	expect 73 "$SSL: .key.pem.new: cannot write: No space left on device" 'Check free space (df)'
+	expect 73 "$SSL: .key.pem.new: cannot write: No space left on device" 'free space (df)'
 	installed_is "$PAIRS/current"
 	nothing_left_over
 	mount -o remount,size=64k "$SSL"

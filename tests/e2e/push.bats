@@ -288,7 +288,7 @@ remember() { # FINGERPRINT
 
 @test "last_fp cannot be written: 73, pushed all the same, and that the next run will push again" {
 	apart "mount --bind '$STATE' '$STATE'; mount -o remount,bind,ro '$STATE'"
-	expect 73 "pushed, but the next run will push again: $STATE" last_fp 'Read-only file system' 'Check free space'
+	expect 73 "pushed, but the next run will push again: $STATE" last_fp 'Read-only file system' 'free space'
 	[ "$(generations | wc -l)" -eq 1 ]
 	[ ! -e "$STATE/last_fp" ]
 }
@@ -302,7 +302,7 @@ remember() { # FINGERPRINT
 @test "the state directory cannot be made: 73, its path, and nothing is sent" {
 	configure "state.dir=$BATS_TEST_TMPDIR/no/state"
 	traced -e trace=network --
-	refused 73 "$BATS_TEST_TMPDIR/no/state: cannot make the state directory: No such file or directory" 'Check free space'
+	refused 73 "$BATS_TEST_TMPDIR/no/state: cannot make the state directory: No such file or directory" 'free space'
 	[ ! -s "$TRACE" ]
 }
 

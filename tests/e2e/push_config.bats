@@ -84,7 +84,7 @@ wrong() {
 @test "no configuration file: 78, its path, and where an example is" {
 	CONF=$BATS_TEST_TMPDIR/nowhere.conf
 	certpush
-	refused 78 "certpush: error: $CONF: No such file or directory" 'Copy the example file' '-c'
+	refused 78 "certpush: error: $CONF: No such file or directory" 'copy the example' '-c'
 }
 
 @test "without -c the configuration is /etc/certsync/push.conf" {

@@ -109,7 +109,7 @@ would_push() {
 	lineage npm-1 "$PAIRS/other"
 	certpush
 	refused 66 "error: $LIVE: no lineage covers mail.example.org" \
-		"See 'certpush list' for what there is; issue the certificate in Nginx Proxy Manager"
+		"or issue the certificate in Nginx Proxy Manager; 'certpush list' shows what there is"
 }
 
 @test "all that cover the host have expired: 65, which one, since when and what to do" {
@@ -128,7 +128,7 @@ would_push() {
 @test "there is no tree of lineages: 66, and where it was looked for" {
 	configure "source.live_dir=$BATS_TEST_TMPDIR/nowhere"
 	certpush
-	refused 66 "error: live_dir: $BATS_TEST_TMPDIR/nowhere: No such file or directory" 'correct section [source] of push.conf'
+	refused 66 "error: live_dir: $BATS_TEST_TMPDIR/nowhere: No such file or directory" 'section [source] of push.conf'
 	certpush list
 	expect 66 "$BATS_TEST_TMPDIR/nowhere: No such file or directory"
 }

@@ -445,6 +445,20 @@ static void a_chain_cut_off_inside_a_begin_line_is_refused(void **state)
 	load(bytes_of(chain_pem.data, leaf_pem.len + 12), BYTES_NONE, OUTCOME_CERT_UNREADABLE);
 }
 
+/* OpenSSL would ask for the passphrase on the terminal, and wait. */
+static void a_certificate_that_claims_to_be_encrypted_is_refused(void **state)
+{
+	static const char header[] = "Proc-Type: 4,ENCRYPTED\n"
+				     "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n";
+	const char *body = strchr(leaf_pem.data, '\n') + 1;
+	struct bytes begin = bytes_of(leaf_pem.data, (size_t)(body - leaf_pem.data));
+	struct bytes pem = bytes_join(begin, header, bytes_of_text(body));
+
+	(void)state;
+	assert_true(bundle_may_cover(&pem, "mail.example.org"));
+	refused(pem, BYTES_NONE, OUTCOME_CERT_UNREADABLE, "number 1 is damaged");
+}
+
 static void damaged_base64_is_refused(void **state)
 {
 	struct bytes not_base64 = copy(&chain_pem), not_der = copy(&chain_pem);
@@ -683,6 +697,7 @@ int main(void)
 		cmocka_unit_test(a_chain_file_without_a_certificate_is_refused),
 		cmocka_unit_test(a_truncated_chain_is_refused),
 		cmocka_unit_test(a_chain_cut_off_inside_a_begin_line_is_refused),
+		cmocka_unit_test(a_certificate_that_claims_to_be_encrypted_is_refused),
 		cmocka_unit_test(damaged_base64_is_refused),
 		cmocka_unit_test(no_flipped_bit_passes_for_the_same_certificate_unless_it_is),
 		cmocka_unit_test(a_private_key_in_the_chain_file_is_refused),

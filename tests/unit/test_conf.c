@@ -374,7 +374,7 @@ static void a_file_that_may_not_be_read_is_named(void **state)
 	assert_int_equal(chmod(scratch, 0755), 0);
 	run_child(&child, load_as_nobody, path);
 	assert_int_equal(child.status, 0);
-	assert_contains(child.out, "CONF_MISSING");
+	assert_contains(child.out, "FILE_DENIED");
 	assert_contains(child.out, path);
 	assert_contains(child.out, "Permission denied");
 }

@@ -159,6 +159,15 @@ static void a_hashed_line_with_a_port_is_found(void **state)
 	assert_unknown(HASHED_NAME_PORT " " ED25519 "\n", 22);
 }
 
+/* As for ssh: a stale line for the host at large does not make a replaced key good again. */
+static void a_line_for_the_port_stands_in_front_of_one_for_the_host(void **state)
+{
+	(void)state;
+	assert_knows_ed25519("[" HOST "]:2222 " ED25519 "\n" HOST " " OTHER_ED25519 "\n" HOST
+			     " " ECDSA "\n",
+			     2222);
+}
+
 static void a_line_with_a_port_is_for_that_port_only(void **state)
 {
 	(void)state;
@@ -348,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_line_with_a_comment_is_found),
 		cmocka_unit_test(a_hashed_line_is_found),
 		cmocka_unit_test(a_hashed_line_with_a_port_is_found),
+		cmocka_unit_test(a_line_for_the_port_stands_in_front_of_one_for_the_host),
 		cmocka_unit_test(a_line_with_a_port_is_for_that_port_only),
 		cmocka_unit_test(one_of_several_names_is_found),
 		cmocka_unit_test(another_host_is_not_ours),

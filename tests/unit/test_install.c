@@ -166,8 +166,8 @@ static void a_pair_that_cannot_be_put_whole_is_not_put_at_all(void **state)
 	(void)state;
 	put("key.pem", &old.key);
 	assert_int_equal(mkdirat(install.ssl, "cert.pem", 0755), 0);
-	assert_int_equal(install_pair(&install, &new, &old), OUTCOME_FILE_WRITE);
-	assert_contains(outcome_reason(OUTCOME_FILE_WRITE), "cert.pem");
+	assert_int_equal(install_pair(&install, &new, &old), OUTCOME_FILE_UNSAFE);
+	assert_contains(outcome_reason(OUTCOME_FILE_UNSAFE), "cert.pem");
 	assert_int_equal(file_read(install.ssl, "key.pem", FILE_STAGED, BUNDLE_BYTES_MAX, &key),
 			 OUTCOME_OK);
 	assert_true(bytes_equal(&key, &old.key));

@@ -13,17 +13,14 @@
 #define NEWEST "20260301T000000Z-0000000000000003"
 #define FUTURE "29990101T000000Z-0000000000000004"
 
-static struct pair nothing;
 static struct staging_rules rules;
 static struct staging staging;
 
 static int begin(void **state)
 {
-	rules = (struct staging_rules){ .dir = scratch,
-					.hostname = "mail.example.org",
-					.ca_file = "",
-					.installed = &nothing,
-					.now = time(NULL) };
+	rules = (struct staging_rules){
+		.dir = scratch, .hostname = "mail.example.org", .ca_file = "", .now = time(NULL)
+	};
 	staging = (struct staging){ .dir = -1 };
 	journal_open("test", JOURNAL_QUIET);
 	return scratch_make(state);
@@ -91,6 +88,18 @@ static void the_newest_good_generation_is_chosen_and_the_rest_goes(void **state)
 	assert_false(exists(OLD));
 	assert_false(exists(NEWER));
 	assert_true(exists(NEWEST));
+}
+
+/* The other host's clock ran ahead when it pushed the older one. */
+static void the_certificate_decides_and_not_the_name(void **state)
+{
+	const time_t now = time(NULL);
+
+	(void)state;
+	stage_good(NEWER, now - A_DAY);
+	stage_good(NEWEST, now - 3 * A_DAY);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWER);
 }
 
 static void the_newest_rejected_one_stays(void **state)
@@ -190,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		staging_test(an_empty_directory_has_nothing_to_choose),
 		staging_test(the_newest_good_generation_is_chosen_and_the_rest_goes),
+		staging_test(the_certificate_decides_and_not_the_name),
 		staging_test(the_newest_rejected_one_stays),
 		staging_test(a_rejected_one_that_is_superseded_is_no_failure),
 		staging_test(a_rejected_name_from_the_future_is_superseded_too),

@@ -127,9 +127,9 @@ static void what_cannot_be_started_says_why(void **state)
 
 	(void)state;
 	assert_non_null(process);
-	errno = 0;
-	assert_false(subprocess_start(process, argv, nothing));
-	assert_int_equal(errno, ENOENT);
+	/* Under valgrind posix_spawn(3) learns of it only from the child's exit status. */
+	if (!subprocess_start(process, argv, nothing))
+		assert_int_equal(errno, ENOENT);
 	subprocess_wait(process, 1, deadline_in(LONG_MS));
 	assert_false(subprocess_succeeded(process));
 	free(process);

@@ -33,12 +33,15 @@ wait_for() {
 }
 
 # process_spawn RECORD LOG COMMAND...: COMMAND in a session of its own, not holding our locks.
-process_spawn() {
-	local record=$1 log=$2
+# Nothing ends us between its start and its record, for what is not recorded is never stopped: hence the
+# subshells that no signal ends.
+process_spawn() (
+	trap '' HUP INT TERM
+	record=$1 log=$2
 	shift 2
-	setsid "$@" </dev/null >>"$log" 2>&1 8>&- 9>&- &
+	setsid env --default-signal=HUP,INT,TERM "$@" </dev/null >>"$log" 2>&1 8>&- 9>&- &
 	process_identity $! >"$record" || die "$1 did not start, see $log"
-}
+)
 
 process_child() { # PID
 	local children
@@ -54,15 +57,16 @@ process_forked() { # PID
 # process_spawn_apart RECORD LOG SETUP COMMAND...: COMMAND as the first process of a pid namespace,
 # with a private view of the mounts in which the shell text SETUP runs first. When that one process
 # ends, however it ends, the kernel ends all its descendants and drops all its mounts.
-process_spawn_apart() {
-	local record=$1 log=$2 setup=$3 outer
+process_spawn_apart() (
+	trap '' HUP INT TERM
+	record=$1 log=$2 setup=$3
 	shift 3
-	setsid unshare --mount --propagation slave --pid --fork --kill-child --mount-proc \
+	setsid env --default-signal=HUP,INT,TERM unshare --mount --propagation slave --pid --fork --kill-child --mount-proc \
 		sh -euc "$setup"'; exec "$@"' sh "$@" </dev/null >>"$log" 2>&1 8>&- 9>&- &
 	outer=$!
 	wait_for 5 process_forked "$outer" || die "$1 did not start, see $log"
 	process_identity "$(process_child "$outer")" >"$record" || die "$1 did not start, see $log"
-}
+)
 
 process_gone() {
 	! process_alive "$1"

@@ -105,12 +105,12 @@ ssh_listen() { # DIR PORT LOG [OPTION...]
 	for file in passwd group shadow; do
 		setup+="; mount --bind '$LAB/sshd/etc/$file' /etc/$file"
 	done
-	process_spawn_apart "$dir/sshd.record" "$log" "$setup" \
-		/usr/sbin/sshd -D -e -f "$dir/sshd_config" "$@"
-	cut -d' ' -f1 "$dir/sshd.record" >"$dir/sshd.pid"
-	# 'lab down' ends it too, even when a test has removed DIR by then.
+	# 'lab down' goes by the record in RUN, also when a test has removed DIR by then.
 	mkdir -p "$RUN/sshd"
-	cp "$dir/sshd.record" "$RUN/sshd/$port"
+	process_spawn_apart "$RUN/sshd/$port" "$log" "$setup" \
+		/usr/sbin/sshd -D -e -f "$dir/sshd_config" "$@"
+	cp "$RUN/sshd/$port" "$dir/sshd.record"
+	cut -d' ' -f1 "$dir/sshd.record" >"$dir/sshd.pid"
 	if ! wait_for 10 ssh_settled "$dir" "$port" || ! ssh_listening "$dir" "$port"; then
 		tail -n 5 "$log" >&2
 		process_stop "$RUN/sshd/$port"
