@@ -1,0 +1,75 @@
+#include <string.h>
+
+#include "certsync/cleanup.h"
+#include "deploy_conf.h"
+#include "push_conf.h"
+#include "run_child.h"
+#include "scratch.h"
+
+static void certpush_needs_the_host_name_and_nothing_else(void **state)
+{
+	static const char text[] = "[source]\nhostname = mail.example.org\n";
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("push.conf", text, strlen(text));
+	assert_int_equal(push_conf_load(scratch_path("push.conf"), &conf), OUTCOME_OK);
+	assert_string_equal(conf.live_dir, "/etc/nginx/letsencrypt/live");
+	assert_string_equal(conf.host, "mail.example.org");
+	assert_int_equal(conf.port, 22);
+	assert_string_equal(conf.user, "certsync");
+	assert_string_equal(conf.staging, ".");
+	assert_int_equal(conf.connect_timeout, 10 * 1000);
+	assert_int_equal(conf.run_timeout, 60 * 1000);
+	assert_string_equal(conf.state_dir, "/var/lib/mailcow-cert-push");
+}
+
+static void without_the_host_name_certpush_says_so(void **state)
+{
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("push.conf", "", 0);
+	assert_int_equal(push_conf_load(scratch_path("push.conf"), &conf), OUTCOME_CONF_INVALID);
+	assert_contains(outcome_reason(OUTCOME_CONF_INVALID), "hostname in section [source]");
+}
+
+static void certdeploy_needs_nothing_at_all(void **state)
+{
+	_cleanup_(deploy_conf_clear) struct deploy_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("deploy.conf", "", 0);
+	assert_int_equal(deploy_conf_load(scratch_path("deploy.conf"), &conf), OUTCOME_OK);
+	assert_string_equal(conf.root, "/opt/mailcow-dockerized");
+	assert_string_equal(conf.hostname, "");
+	assert_string_equal(conf.services, "postfix-mailcow dovecot-mailcow nginx-mailcow");
+	assert_string_equal(conf.docker, "/usr/bin/docker");
+	assert_string_equal(conf.staging_dir, "/home/certsync/incoming");
+	assert_string_equal(conf.ca_file, "");
+	assert_string_equal(conf.state_dir, "/var/lib/mailcow-cert-deploy");
+}
+
+static void a_ca_file_must_be_a_file(void **state)
+{
+	static const char text[] = "[staging]\nca_file = /etc\n";
+	_cleanup_(deploy_conf_clear) struct deploy_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("deploy.conf", text, strlen(text));
+	assert_int_equal(deploy_conf_load(scratch_path("deploy.conf"), &conf),
+			 OUTCOME_CONF_INVALID);
+	assert_contains(outcome_reason(OUTCOME_CONF_INVALID), "deploy.conf:2: ca_file: /etc");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		scratch_test(certpush_needs_the_host_name_and_nothing_else),
+		scratch_test(without_the_host_name_certpush_says_so),
+		scratch_test(certdeploy_needs_nothing_at_all),
+		scratch_test(a_ca_file_must_be_a_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
