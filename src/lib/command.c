@@ -67,8 +67,12 @@ static void protect_process(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);
-	/* Nor does OPENSSL_CONF, or the file it would name, load anything into it. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	/*
+	 * Nor does OPENSSL_CONF, or the file it would name, load anything into it. What OpenSSL
+	 * itself holds in the end goes with the process; what is secret was cleansed when it was
+	 * freed.
+	 */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 }
 
 static const struct command *find_command(const struct command_program *program, const char *name)
