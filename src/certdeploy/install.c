@@ -164,6 +164,7 @@ enum outcome install_recover(const struct install *install)
 enum outcome install_read(const struct install *install, struct pair *pair)
 {
 	enum outcome chain, key;
+	struct stat status;
 
 	/* The key is wanted in any case: it is put back if the new pair cannot be put whole. */
 	key = file_read(install->ssl, parts[KEY].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->key);
@@ -172,6 +173,8 @@ enum outcome install_read(const struct install *install, struct pair *pair)
 	chain = file_read(install->ssl, parts[CERT].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain);
 	if (outcome_failed(chain))
 		return chain;
+	if (fstatat(install->ssl, parts[CERT].name, &status, 0) == 0)
+		pair->arrived = status.st_mtim;
 	if (outcome_failed(key))
 		return outcome_because(key, "%s: cannot be read", parts[KEY].name);
 	return bundle_load(&pair->chain, &pair->key, &pair->bundle);
@@ -217,18 +220,33 @@ static enum outcome write_part(const struct install *install, const struct part 
 	return write(install->ssl, name, bytes, &access);
 }
 
+/*
+ * What was staged before the installed pair came is told by that from what came later, even when
+ * the generation itself is long gone.
+ */
+static enum outcome stamp(const struct install *install, const struct pair *pair)
+{
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, pair->arrived };
+
+	if (pair->arrived.tv_sec &&
+	    utimensat(install->ssl, parts[CERT].temporary, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot set its time: %s",
+				       parts[CERT].temporary, strerror(errno));
+	return OUTCOME_OK;
+}
+
 static enum outcome write_parts(const struct install *install, const struct pair *pair)
 {
 	const struct bytes *bytes[PARTS] = { &pair->chain, &pair->key };
+	enum outcome outcome;
 
 	for (size_t i = 0; i < PARTS; i++) {
-		enum outcome outcome =
-			write_part(install, &parts[i], parts[i].temporary, bytes[i], file_write);
-
+		outcome = write_part(install, &parts[i], parts[i].temporary, bytes[i], file_write);
 		if (outcome_failed(outcome))
 			return outcome;
 	}
-	return file_sync_directory(install->ssl);
+	outcome = stamp(install, pair);
+	return outcome_failed(outcome) ? outcome : file_sync_directory(install->ssl);
 }
 
 static void remove_temporaries(const struct install *install)

@@ -11,13 +11,16 @@
 #ifndef INSTALL_H
 #define INSTALL_H
 
+#include <time.h>
+
 #include "certsync/bundle.h"
 
 /* A pair as it is on disk. */
 struct pair {
 	struct bytes chain;
 	struct bytes key;
-	struct bundle *bundle; /* NULL: the two are missing or cannot be read */
+	struct bundle *bundle;   /* NULL: the two are missing or cannot be read */
+	struct timespec arrived; /* when it came to this host; 0: not known */
 };
 
 /* Free what ${pair} holds; for _cleanup_. */
@@ -42,8 +45,8 @@ enum outcome install_read(const struct install *install, struct pair *pair);
 
 /*
  * Install ${new} in the place of ${old} (its bundle may be NULL). When this returns OK both files
- * are in place and on disk, and the record stays. On failure the old pair is untouched. FILE_WRITE,
- * NO_MEMORY.
+ * are in place and on disk, and the record stays; cert.pem's modification time is when the pair
+ * arrived. On failure the old pair is untouched. FILE_WRITE, NO_MEMORY.
  */
 enum outcome install_pair(const struct install *install, const struct pair *new,
 			  const struct pair *old);

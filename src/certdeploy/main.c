@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "certsync/cleanup.h"
@@ -123,12 +122,10 @@ static enum outcome choose_staged(struct run *run)
 		.hostname = run->mailcow.hostname,
 		.ca_file = run->conf.ca_file,
 		.installed = run->installed.bundle ? run->installed.bundle : run->installed_leaf,
+		.installed_arrived = run->installed.arrived,
 		.now = run->now,
 	};
-	struct stat status;
 
-	if (fstatat(run->install.ssl, "cert.pem", &status, 0) == 0)
-		rules.installed_at = status.st_ctim;
 	return staging_choose(&rules, &run->staging);
 }
 

@@ -129,6 +129,15 @@ static enum outcome judge(int dir, const struct staging_rules *rules, struct pai
 	return outcome;
 }
 
+/* What a rename of the directory changes, and its owner cannot set back: when it arrived. */
+static struct timespec arrival(int dir, const char *name)
+{
+	struct stat status = { 0 };
+
+	fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW);
+	return status.st_ctim;
+}
+
 static enum outcome judge_generation(int dir, const char *name, const struct staging_rules *rules,
 				     struct pair *pair)
 {
@@ -164,30 +173,25 @@ static bool flat_changed_at(int dir, struct timespec *when)
 	return has_chain || has_key;
 }
 
-/* Too old, and there since before the installed one came: left over, not sent again. */
-static bool is_left_over(enum outcome outcome, const struct timespec *changed,
-			 const struct staging_rules *rules)
-{
-	return (outcome == OUTCOME_CERT_OLDER || outcome == OUTCOME_CERT_EXPIRED) &&
-	       is_before(changed, &rules->installed_at);
-}
-
-static enum outcome judge_flat(int dir, const struct staging_rules *rules, struct pair *pair)
+static enum outcome judge_flat(int dir, const struct staging_rules *rules, struct pair *pair,
+			       struct timespec *changed)
 {
 	deadline end = deadline_in(COPY_WAIT_MS);
-	struct timespec changed;
 	enum outcome outcome;
 
-	if (!flat_changed_at(dir, &changed))
+	if (!flat_changed_at(dir, changed))
 		return OUTCOME_OK;
 	for (;;) {
 		outcome = judge(dir, rules, pair);
-		if (is_left_over(outcome, &changed, rules)) {
-			journal_detail("%s: a flat pair from before the last deploy is ignored: %s",
+		/* A good one came since: this was left over, as a flat pair always is. */
+		if (outcome_failed(outcome) && is_before(changed, &rules->installed_arrived)) {
+			journal_detail("%s: a flat pair from before the installed one is ignored: "
+				       "%s",
 				       rules->dir, outcome_reason(outcome));
 			return OUTCOME_OK;
 		}
-		if (!outcome_failed(outcome) || time(NULL) - changed.tv_sec > COPY_RECENT_SECONDS ||
+		if (!outcome_failed(outcome) ||
+		    time(NULL) - changed->tv_sec > COPY_RECENT_SECONDS ||
 		    !deadline_pause(end, COPY_POLL_MS))
 			return outcome_in(outcome, "%s", rules->dir);
 	}
@@ -195,7 +199,8 @@ static enum outcome judge_flat(int dir, const struct staging_rules *rules, struc
 
 /* --- choosing --- */
 
-static void reject(struct staging *staging, enum outcome outcome, const char *name)
+static void reject(struct staging *staging, enum outcome outcome, const char *name,
+		   const struct timespec *arrived)
 {
 	if (outcome_failed(staging->rejected)) {
 		journal_detail("%s", outcome_reason(outcome));
@@ -204,6 +209,21 @@ static void reject(struct staging *staging, enum outcome outcome, const char *na
 	staging->rejected = outcome;
 	snprintf(staging->reason, sizeof(staging->reason), "%s", outcome_reason(outcome));
 	snprintf(staging->rejected_name, sizeof(staging->rejected_name), "%s", name);
+	staging->rejected_arrived = *arrived;
+}
+
+/*
+ * A good one came after it, whatever their names say: another host's clock made those. A flat pair
+ * has no name and counts like a generation.
+ */
+static void forgive_superseded(struct staging *staging)
+{
+	if (!outcome_failed(staging->rejected) || !staging->pair.bundle ||
+	    !is_before(&staging->rejected_arrived, &staging->pair.arrived))
+		return;
+	journal_detail("superseded: %s", staging->reason);
+	staging->rejected = OUTCOME_OK;
+	staging->rejected_name[0] = '\0';
 }
 
 /* The good one that was issued last; of two of the same moment the one with the later name. */
@@ -212,16 +232,18 @@ static void choose_generation(const struct staging_rules *rules, struct staging 
 	for (size_t i = 0; i < staging->count; i++) {
 		_cleanup_(pair_clear) struct pair pair = { .bundle = NULL };
 		const char *name = staging->names[i];
+		struct timespec arrived = arrival(staging->dir, name);
 		enum outcome outcome = judge_generation(staging->dir, name, rules, &pair);
 
 		/* What is older than a good one is superseded, good or not. */
 		if (outcome_failed(outcome) && !staging->pair.bundle)
-			reject(staging, outcome, name);
+			reject(staging, outcome, name, &arrived);
 		if (outcome_failed(outcome) ||
 		    (staging->pair.bundle && !bundle_older(staging->pair.bundle, pair.bundle)))
 			continue;
 		pair_clear(&staging->pair);
 		staging->pair = pair;
+		staging->pair.arrived = arrived;
 		pair = (struct pair){ .bundle = NULL };
 		memcpy(staging->name, name, sizeof(staging->name));
 	}
@@ -230,10 +252,11 @@ static void choose_generation(const struct staging_rules *rules, struct staging 
 static void consider_flat(const struct staging_rules *rules, struct staging *staging)
 {
 	_cleanup_(pair_clear) struct pair flat = { .bundle = NULL };
-	enum outcome outcome = judge_flat(staging->dir, rules, &flat);
+	struct timespec changed = { 0 };
+	enum outcome outcome = judge_flat(staging->dir, rules, &flat, &changed);
 
 	if (outcome_failed(outcome)) {
-		reject(staging, outcome, "");
+		reject(staging, outcome, "", &changed);
 		return;
 	}
 	if (!flat.bundle ||
@@ -241,6 +264,7 @@ static void consider_flat(const struct staging_rules *rules, struct staging *sta
 		return;
 	pair_clear(&staging->pair);
 	staging->pair = flat;
+	staging->pair.arrived = changed;
 	staging->name[0] = '\0';
 	flat = (struct pair){ .bundle = NULL };
 }
@@ -268,6 +292,7 @@ enum outcome staging_choose(const struct staging_rules *rules, struct staging *s
 		return outcome_in(outcome, "%s", rules->dir);
 	choose_generation(rules, staging);
 	consider_flat(rules, staging);
+	forgive_superseded(staging);
 	return OUTCOME_OK;
 }
 

@@ -12,10 +12,10 @@
 
 struct staging_rules {
 	const char *dir;
-	const char *hostname;           /* what the certificate must cover */
-	const char *ca_file;            /* "": the chain need not end in a trusted root */
-	const struct bundle *installed; /* a certificate issued before this one's is refused */
-	struct timespec installed_at;   /* when it was put there */
+	const char *hostname;              /* what the certificate must cover */
+	const char *ca_file;               /* "": the chain need not end in a trusted root */
+	const struct bundle *installed;    /* a certificate issued before this one's is refused */
+	struct timespec installed_arrived; /* when that one came to this host */
 	time_t now;
 };
 
@@ -27,9 +27,11 @@ struct staging {
 	size_t count;
 	struct pair pair; /* the chosen one; its bundle is NULL if there is none */
 	char name[GENERATION_NAME_LEN + 1]; /* its generation; "": the flat pair */
-	enum outcome rejected;              /* why the newest one was refused, OK if it was not */
-	char reason[1024];                  /* ... in words */
+	enum outcome rejected; /* why the newest one was refused; OK if it was not, or if the chosen
+				  one came after it */
+	char reason[1024];     /* ... in words */
 	char rejected_name[GENERATION_NAME_LEN + 1];
+	struct timespec rejected_arrived;
 };
 
 /*

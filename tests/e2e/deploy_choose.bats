@@ -104,6 +104,20 @@ setup() {
 	staging_is_empty
 }
 
+@test "a bad flat pair fails every run until a good generation comes, and not after that" {
+	put_flat "$PAIRS/new"
+	install -m 0600 "$PAIRS/old/privkey.pem" "$STAGING/privkey.pem"
+	without_docker certdeploy
+	expect 65 "refused: $STAGING: the private key does not belong to"
+	put_generation "$PAIRS/newer"
+	certdeploy
+	expect 0 "deployed $(fingerprint "$PAIRS/newer/leaf.pem")"
+	without_docker certdeploy
+	expect 0 'nothing to do'
+	not_said refused
+	[ -e "$STAGING/privkey.pem" ]
+}
+
 @test "a certificate installed already with another chain file is installed again" {
 	cp -a "$PAIRS/current" "$BATS_TEST_TMPDIR/longer"
 	cat "$AUTHORITY/root.pem" >>"$BATS_TEST_TMPDIR/longer/fullchain.pem"

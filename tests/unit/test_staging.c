@@ -154,6 +154,54 @@ static void of_flat_and_generation_the_later_issued_is_chosen(void **state)
 	assert_true(exists(GENERATION_KEY));
 }
 
+/* The clock that files are stamped with moves in steps: wait for the next one. */
+static void wait_for_next_stamp(void)
+{
+	struct stat before, after;
+
+	scratch_write("stamp", "", 0);
+	assert_int_equal(fstatat(scratch_fd, "stamp", &before, 0), 0);
+	do {
+		assert_int_equal(fchmodat(scratch_fd, "stamp", 0600, 0), 0);
+		assert_int_equal(fstatat(scratch_fd, "stamp", &after, 0), 0);
+	} while (before.st_ctim.tv_sec == after.st_ctim.tv_sec &&
+		 before.st_ctim.tv_nsec == after.st_ctim.tv_nsec);
+}
+
+static void a_rejected_one_that_came_first_is_superseded_whatever_its_name(void **state)
+{
+	(void)state;
+	stage_bad(NEWEST);
+	wait_for_next_stamp();
+	stage_good(OLD, 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, OLD);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	assert_false(exists(NEWEST));
+}
+
+static void a_rejected_flat_pair_counts_until_a_good_one_came(void **state)
+{
+	(void)state;
+	stage_bad(".");
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_int_equal(staging.rejected, OUTCOME_CERT_WRONG_HOST);
+	staging_clear(&staging);
+	wait_for_next_stamp();
+	stage_good(OLD, 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, OLD);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	/* The generation is gone, the flat pair is still there. */
+	rules.installed_arrived = staging.pair.arrived;
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	staging_clear(&staging);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_null(staging.pair.bundle);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+}
+
 static void links_are_not_followed(void **state)
 {
 	(void)state;
@@ -165,7 +213,6 @@ static void links_are_not_followed(void **state)
 	staging_clear(&staging);
 	assert_int_equal(symlinkat("elsewhere/" GENERATION_CHAIN, scratch_fd, GENERATION_CHAIN), 0);
 	assert_int_equal(unlinkat(scratch_fd, NEWER, 0), 0);
-	rules.installed_at = (struct timespec){ 0 };
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_int_equal(staging.rejected, OUTCOME_FILE_UNSAFE);
 }
@@ -204,6 +251,8 @@ int main(void)
 		staging_test(a_rejected_one_that_is_superseded_is_no_failure),
 		staging_test(a_rejected_name_from_the_future_is_superseded_too),
 		staging_test(of_flat_and_generation_the_later_issued_is_chosen),
+		staging_test(a_rejected_one_that_came_first_is_superseded_whatever_its_name),
+		staging_test(a_rejected_flat_pair_counts_until_a_good_one_came),
 		staging_test(links_are_not_followed),
 		staging_test(what_was_being_removed_is_removed_and_an_upload_is_left_alone),
 		staging_test(a_missing_directory_is_named),
