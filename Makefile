@@ -14,7 +14,7 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 B ?= build
 
 # libsystemd is loaded when it is needed and is not linked.
-PACKAGES = libcrypto libssh2 inih jansson
+PACKAGES = libssl libcrypto libssh2 inih jansson
 
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Werror
@@ -43,11 +43,11 @@ all: $(PROGRAMS) $(MAN_PAGES)
 
 $(B)/certpush: $(PUSH_OBJECTS) $(B)/libcertsync.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssh2 libcrypto inih jansson)
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssh2 libssl libcrypto inih jansson)
 
 $(B)/certdeploy: $(DEPLOY_OBJECTS) $(B)/libcertsync.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libcrypto inih)
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto inih)
 
 $(B)/libcertsync.a: $(LIB_OBJECTS)
 	$(SAY) AR $@

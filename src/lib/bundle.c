@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "bundle_internal.h"
+#include "certificate.h"
 #include "certsync/cleanup.h"
 #include "certsync/text.h"
 
@@ -187,41 +187,6 @@ static enum outcome parse_key(struct bundle *bundle, const struct bytes *pem)
 
 /* --- describing --- */
 
-static bool hash_leaf(struct bundle *bundle)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE], *spki = NULL;
-	unsigned int size;
-	bool hashed;
-	int len;
-
-	if (!X509_digest(bundle_leaf(bundle), EVP_sha256(), digest, &size))
-		return false;
-	if (!OPENSSL_buf2hexstr_ex(bundle->fingerprint, sizeof(bundle->fingerprint), NULL, digest,
-				   size, ':'))
-		return false;
-
-	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(bundle_leaf(bundle)), &spki);
-	if (len < 0)
-		return false;
-	hashed =
-		EVP_Digest(spki, (size_t)len, digest, &size, EVP_sha256(), NULL) &&
-		OPENSSL_buf2hexstr_ex(bundle->spki, sizeof(bundle->spki), NULL, digest, size, '\0');
-	OPENSSL_free(spki);
-	for (char *c = bundle->spki; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return hashed;
-}
-
-static bool to_time(const ASN1_TIME *from, time_t *to)
-{
-	struct tm parts;
-
-	if (!ASN1_TIME_to_tm(from, &parts))
-		return false;
-	*to = timegm(&parts);
-	return true;
-}
-
 /* The printable form of what was written to ${bio}; the caller frees it. */
 static char *printable(BIO *bio)
 {
@@ -306,11 +271,11 @@ static enum outcome describe(struct bundle *bundle)
 {
 	X509 *leaf = bundle_leaf(bundle);
 
-	if (!hash_leaf(bundle))
+	if (!certificate_fingerprint(leaf, bundle->fingerprint) ||
+	    !certificate_spki(leaf, bundle->spki))
 		return outcome_because(OUTCOME_CERT_UNREADABLE,
 				       "the certificate cannot be hashed: %s", complaint());
-	if (!to_time(X509_get0_notBefore(leaf), &bundle->not_before) ||
-	    !to_time(X509_get0_notAfter(leaf), &bundle->not_after))
+	if (!certificate_validity(leaf, &bundle->not_before, &bundle->not_after))
 		return outcome_because(OUTCOME_CERT_UNREADABLE,
 				       "the certificate's validity is not a date");
 	bundle->subject = describe_name(X509_get_subject_name(leaf));

@@ -1,23 +1,19 @@
-#include <fcntl.h>
 #include <string.h>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
 #include "bundle_internal.h"
 #include "certsync/cleanup.h"
 #include "certsync/text.h"
+#include "trust.h"
 
 /*
  * RSA-2048 by NIST SP 800-57 part 1, table 2; OpenSSL rounds up for keys that are a little shorter.
  */
 #define SECURITY_BITS_MIN 112
 #define RSA_BITS_MIN      2048
-/* All roots that a system trusts are a quarter of a MiB. */
-#define ROOTS_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 enum outcome bundle_check_key(const struct bundle *bundle)
 {
@@ -118,63 +114,14 @@ enum outcome bundle_check_chain(const struct bundle *bundle)
 	return OUTCOME_OK;
 }
 
-static enum outcome verify(const struct bundle *bundle, X509_STORE *store, X509_STORE_CTX *context,
-			   time_t now)
-{
-	X509_VERIFY_PARAM *parameters;
-	int error;
-
-	if (!X509_STORE_CTX_init(context, store, bundle_leaf(bundle), bundle->chain))
-		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-	parameters = X509_STORE_CTX_get0_param(context);
-	X509_VERIFY_PARAM_set_time(parameters, now);
-	X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER);
-	if (X509_verify_cert(context) == 1)
-		return OUTCOME_OK;
-	error = X509_STORE_CTX_get_error(context);
-	return outcome_because(OUTCOME_CHAIN_UNTRUSTED, "the chain cannot be verified: %s",
-			       X509_verify_cert_error_string(error));
-}
-
-static enum outcome add_roots(X509_STORE *store, const char *ca_file)
-{
-	_cleanup_(bytes_clear) struct bytes pem = BYTES_NONE;
-	enum outcome outcome = file_read(AT_FDCWD, ca_file, FILE_OWN, ROOTS_BYTES_MAX, &pem);
-	/* OpenSSL takes this for the passphrase instead of asking on the terminal. */
-	static char no_passphrase[] = "";
-	X509 *root;
-	BIO *bio;
-	int count = 0;
-
-	if (outcome_failed(outcome))
-		return outcome;
-	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-	for (; bio && (root = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase)); count++) {
-		X509_STORE_add_cert(store, root);
-		X509_free(root);
-	}
-	BIO_free(bio);
-	if (!count)
-		return outcome_because(OUTCOME_CHAIN_UNTRUSTED, "there are no roots in %s",
-				       ca_file);
-	return OUTCOME_OK;
-}
-
 enum outcome bundle_check_trust(const struct bundle *bundle, const char *ca_file, time_t now)
 {
-	X509_STORE *store = X509_STORE_new();
-	X509_STORE_CTX *context = X509_STORE_CTX_new();
-	enum outcome outcome;
+	X509_STORE *store = NULL;
+	enum outcome outcome = trust_load(ca_file, &store);
 
-	if (!store || !context)
-		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-	else
-		outcome = add_roots(store, ca_file);
 	if (!outcome_failed(outcome))
-		outcome = verify(bundle, store, context, now);
-	X509_STORE_CTX_free(context);
+		outcome = trust_verify(store, bundle_leaf(bundle), bundle->chain, now);
 	X509_STORE_free(store);
-	ERR_clear_error();
 	return outcome;
 }
 

@@ -1,0 +1,53 @@
+/*
+ * The directories below data/assets/ssl that mailcow serves for names of their own: those with the
+ * files domains, cert.pem and key.pem, left over from its own ACME client as a rule. dovecot,
+ * postfix and nginx prefer them to the installed pair, so they are kept in step with it.
+ */
+#ifndef SNI_H
+#define SNI_H
+
+#include "install.h"
+
+#define SNI_DIRECTORIES_MAX 64
+#define SNI_NAME_MAX        255
+
+enum sni_state {
+	SNI_CURRENT,  /* holds the pair */
+	SNI_STALE,    /* holds another one, and the pair covers all its names */
+	SNI_FOREIGN,  /* the pair does not cover all its names: it is none of ours */
+	SNI_SHADOWING /* the same, and one of its names is the mail host's */
+};
+
+struct sni_directory {
+	char name[SNI_NAME_MAX +
+		  1]; /* below data/assets/ssl; printable when shown by text_printable */
+	enum sni_state state;
+	char uncovered[254]; /* a name that the pair does not cover; "": none */
+	struct pair old;     /* what sni_update replaced; its bundle is NULL: nothing */
+};
+
+struct sni {
+	struct sni_directory directory[SNI_DIRECTORIES_MAX];
+	size_t count;
+};
+
+/*
+ * Find the directories in ${ssl} and how each relates to ${pair}, for mail host ${hostname}. Only
+ * real directories with all three files count. ${sni} is sni_cleared by the caller in any case.
+ * FILE_...
+ */
+enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, struct sni *sni);
+
+/*
+ * Write ${pair} to every directory that is SNI_STALE, which is SNI_CURRENT then; each file is
+ * replaced by rename, modes 0644 and 0600, owner and group as the directory's. What was there is
+ * kept in ${sni}. FILE_WRITE: of one directory, the others were done all the same.
+ */
+enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni);
+
+/* Put back what sni_update replaced. FILE_WRITE. */
+enum outcome sni_restore(int ssl, struct sni *sni);
+
+void sni_clear(struct sni *sni);
+
+#endif

@@ -1,0 +1,77 @@
+#include <fcntl.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/file.h"
+#include "trust.h"
+
+/* The bundle of all public authorities has about 200 KiB. */
+#define ROOTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
+
+static enum outcome add_roots(X509_STORE *store, const char *file)
+{
+	_cleanup_(bytes_clear) struct bytes pem = BYTES_NONE;
+	enum outcome outcome = file_read(AT_FDCWD, file, FILE_OWN, ROOTS_BYTES_MAX, &pem);
+	/* OpenSSL takes this for the passphrase instead of asking on the terminal. */
+	static char no_passphrase[] = "";
+	X509 *root;
+	BIO *bio;
+	int count = 0;
+
+	if (outcome_failed(outcome))
+		return outcome;
+	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+	for (; bio && (root = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase)); count++) {
+		X509_STORE_add_cert(store, root);
+		X509_free(root);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	if (!count)
+		return outcome_because(OUTCOME_CHAIN_UNTRUSTED, "there are no roots in %s", file);
+	return OUTCOME_OK;
+}
+
+enum outcome trust_load(const char *roots, X509_STORE **store)
+{
+	enum outcome outcome = OUTCOME_OK;
+
+	*store = X509_STORE_new();
+	if (!*store || (!roots[0] && !X509_STORE_set_default_paths(*store)))
+		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	else if (roots[0])
+		outcome = add_roots(*store, roots);
+	if (!outcome_failed(outcome))
+		return outcome;
+	X509_STORE_free(*store);
+	*store = NULL;
+	return outcome;
+}
+
+static void context_freep(X509_STORE_CTX **context)
+{
+	X509_STORE_CTX_free(*context);
+	*context = NULL;
+}
+
+enum outcome trust_verify(X509_STORE *store, X509 *leaf, STACK_OF(X509) * chain, time_t now)
+{
+	_cleanup_(context_freep) X509_STORE_CTX *context = X509_STORE_CTX_new();
+	X509_VERIFY_PARAM *parameters;
+	int error;
+
+	if (!context || !X509_STORE_CTX_init(context, store, leaf, chain))
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	parameters = X509_STORE_CTX_get0_param(context);
+	X509_VERIFY_PARAM_set_time(parameters, now);
+	X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_SERVER);
+	if (X509_verify_cert(context) == 1)
+		return OUTCOME_OK;
+	error = X509_STORE_CTX_get_error(context);
+	ERR_clear_error();
+	return outcome_because(OUTCOME_CHAIN_UNTRUSTED, "the chain cannot be verified: %s",
+			       X509_verify_cert_error_string(error));
+}
