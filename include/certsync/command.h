@@ -13,12 +13,15 @@ struct command_options {
 	bool dry_run;     /* -n */
 	bool force;       /* -f */
 	bool json;        /* --json */
+	double warning;   /* --warning, days; negative: not given */
+	double critical;  /* --critical, the same; never above a warning that was given */
 };
 
 /* Which of the options that change what is done a subcommand takes. */
-#define COMMAND_DRY_RUN 1U
-#define COMMAND_FORCE   2U
-#define COMMAND_JSON    4U
+#define COMMAND_DRY_RUN    1U
+#define COMMAND_FORCE      2U
+#define COMMAND_JSON       4U
+#define COMMAND_THRESHOLDS 8U /* --warning and --critical */
 
 /* A subcommand; ${run} returns the exit status. */
 struct command {

@@ -12,9 +12,14 @@
 #include "certsync/command.h"
 #include "certsync/journal.h"
 
+/* Options without a letter. */
 enum {
-	OPTION_JSON = 0x100, /* has no letter */
+	OPTION_JSON = 0x100,
+	OPTION_WARNING,
+	OPTION_CRITICAL,
 };
+
+#define DAYS_MAX 36500.0
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -23,6 +28,8 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "warning", required_argument, NULL, OPTION_WARNING },
+	{ "critical", required_argument, NULL, OPTION_CRITICAL },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
@@ -36,14 +43,16 @@ static void print_usage(const struct command_program *program)
 		printf("  %-8s %s%s\n", command->name, command->summary,
 		       command == program->commands ? " (default)" : "");
 	printf("\nOptions:\n"
-	       "  -c, --config FILE  read FILE instead of %s\n"
-	       "  -n, --dry-run      say what would be done, change nothing\n"
-	       "  -f, --force        do it even if nothing has changed\n"
-	       "  -v, --verbose      say how things are done\n"
-	       "  -q, --quiet        say only what is wrong\n"
-	       "      --json         print tables as JSON\n"
-	       "  -h, --help         print this help\n"
-	       "  -V, --version      print the version\n"
+	       "  -c, --config FILE    read FILE instead of %s\n"
+	       "  -n, --dry-run        say what would be done, change nothing\n"
+	       "  -f, --force          do it even if nothing has changed\n"
+	       "  -v, --verbose        say how things are done\n"
+	       "  -q, --quiet          say only what is wrong\n"
+	       "      --json           print tables as JSON\n"
+	       "      --warning DAYS   find it a reason to warn if fewer days are left\n"
+	       "      --critical DAYS  the same, to raise the alarm\n"
+	       "  -h, --help           print this help\n"
+	       "  -V, --version        print the version\n"
 	       "\nSee %s(8) and certsync.conf(5).\n",
 	       program->conf, program->name);
 }
@@ -94,6 +103,10 @@ static const char *refused_option(const struct command *command,
 		return "--force";
 	if (options->json && !(command->takes & COMMAND_JSON))
 		return "--json";
+	if (options->warning >= 0 && !(command->takes & COMMAND_THRESHOLDS))
+		return "--warning";
+	if (options->critical >= 0 && !(command->takes & COMMAND_THRESHOLDS))
+		return "--critical";
 	return NULL;
 }
 
@@ -107,6 +120,22 @@ static void refuse_option(const char *word)
 				(int)strcspn(word, "="), word);
 	else
 		outcome_because(OUTCOME_USAGE, "unknown option -%c", optopt);
+}
+
+/* Take the days that ${option} gives; false: the reason is recorded. */
+static bool take_days(const char *option, const char *text, double *days)
+{
+	/* Without what strtod(3) takes as well: signs, exponents, "inf". */
+	if (text[0] && !text[strspn(text, "0123456789.")]) {
+		char *end;
+
+		*days = strtod(text, &end);
+		if (end != text && !*end && *days <= DAYS_MAX)
+			return true;
+	}
+	outcome_because(OUTCOME_USAGE, "%s %s: must be a number of days, such as 21 or 0.5", option,
+			text);
+	return false;
 }
 
 #define GO_ON (-1)
@@ -137,6 +166,14 @@ static int take_options(const struct command_program *program, int argc, char *a
 			break;
 		case OPTION_JSON:
 			options->json = true;
+			break;
+		case OPTION_WARNING:
+			if (!take_days("--warning", optarg, &options->warning))
+				return usage_error(program);
+			break;
+		case OPTION_CRITICAL:
+			if (!take_days("--critical", optarg, &options->critical))
+				return usage_error(program);
 			break;
 		case 'h':
 			print_usage(program);
@@ -174,6 +211,10 @@ static const struct command *choose_command(const struct command_program *progra
 	else if (refused_option(command, options))
 		outcome_because(OUTCOME_USAGE, "%s does not go with %s",
 				refused_option(command, options), command->name);
+	else if (options->warning >= 0 && options->critical > options->warning)
+		outcome_because(OUTCOME_USAGE,
+				"--critical %g is above --warning %g: it must be the lower one",
+				options->critical, options->warning);
 	else
 		return command;
 	return NULL;
@@ -181,7 +222,7 @@ static const struct command *choose_command(const struct command_program *progra
 
 int command_main(const struct command_program *program, int argc, char *argv[])
 {
-	struct command_options options = { .conf = program->conf };
+	struct command_options options = { .conf = program->conf, .warning = -1, .critical = -1 };
 	enum journal_volume volume = JOURNAL_NORMAL;
 	const struct command *command;
 	int status;

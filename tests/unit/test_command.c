@@ -25,6 +25,12 @@ static int run_other(const struct command_options *options)
 	return 42;
 }
 
+static int run_watch(const struct command_options *options)
+{
+	printf("watch warning=%g critical=%g\n", options->warning, options->critical);
+	return EX_OK;
+}
+
 /* What the process may still give away. */
 static int run_inspect(const struct command_options *options)
 {
@@ -50,6 +56,7 @@ static const struct command commands[] = {
 	{ "first", run_first, COMMAND_DRY_RUN | COMMAND_FORCE | COMMAND_JSON,
 	  "do the first thing" },
 	{ "other", run_other, 0, "do another" },
+	{ "watch", run_watch, COMMAND_THRESHOLDS, "watch out" },
 	{ "inspect", run_inspect, 0, "look" },
 	{ "talk", run_talk, 0, "say something" },
 	{ NULL, NULL, 0, NULL },
@@ -149,6 +156,23 @@ static void the_volume_is_what_was_asked_for(void **state)
 	prints(LINE("-q", "-v", "talk"), EX_OK, "", "certtest: nothing to do\ncerttest: trying\n");
 }
 
+static void thresholds_are_days_with_or_without_a_fraction(void **state)
+{
+	(void)state;
+	prints(LINE("watch", "--warning", "21", "--critical=0.5"), EX_OK,
+	       "watch warning=21 critical=0.5\n", "");
+	prints(LINE("--critical", "0", "watch", "--warning", "0"), EX_OK,
+	       "watch warning=0 critical=0\n", "");
+}
+
+static void a_threshold_that_is_not_given_is_negative(void **state)
+{
+	(void)state;
+	prints(LINE("watch"), EX_OK, "watch warning=-1 critical=-1\n", "");
+	prints(LINE("watch", "--warning", "3"), EX_OK, "watch warning=3 critical=-1\n", "");
+	prints(LINE("watch", "--critical", "3"), EX_OK, "watch warning=-1 critical=3\n", "");
+}
+
 /* --- help --- */
 
 static void help_names_every_command_and_option_on_standard_output(void **state)
@@ -165,6 +189,8 @@ static void help_names_every_command_and_option_on_standard_output(void **state)
 		"-v, --verbose",
 		"-q, --quiet",
 		"--json",
+		"--warning DAYS",
+		"--critical DAYS",
 		"-h, --help",
 		"-V, --version",
 		"certtest(8)",
@@ -251,6 +277,41 @@ static void an_option_that_a_command_does_not_take_is_named(void **state)
 	is_usage_error(LINE("--json", "other"), "--json does not go with other");
 }
 
+static void thresholds_go_only_with_a_command_that_takes_them(void **state)
+{
+	(void)state;
+	is_usage_error(LINE("first", "--warning", "3"), "--warning does not go with first");
+	is_usage_error(LINE("--critical", "0", "first"), "--critical does not go with first");
+}
+
+static void a_threshold_that_is_no_number_of_days_is_named(void **state)
+{
+	static char *const odd[] = { "",    "x",   "3d",    "-1", "+1", "1e1", "0x10",
+				     "inf", "nan", "1.2.3", ".",  " 1", "1,5", "99999999" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		char message[128];
+
+		snprintf(message, sizeof(message),
+			 "--warning %s: must be a number of days, such as 21 or 0.5", odd[i]);
+		is_usage_error(LINE("watch", "--warning", odd[i]), message);
+		snprintf(message, sizeof(message),
+			 "--critical %s: must be a number of days, such as 21 or 0.5", odd[i]);
+		is_usage_error(LINE("watch", "--critical", odd[i]), message);
+	}
+	is_usage_error(LINE("watch", "--warning"), "an argument is missing after --warning");
+}
+
+static void a_critical_threshold_above_the_warning_is_refused(void **state)
+{
+	(void)state;
+	is_usage_error(LINE("watch", "--warning", "7", "--critical", "21"),
+		       "--critical 21 is above --warning 7: it must be the lower one");
+	prints(LINE("watch", "--warning", "7", "--critical", "7"), EX_OK,
+	       "watch warning=7 critical=7\n", "");
+}
+
 static void nothing_is_run_on_a_wrong_command_line(void **state)
 {
 	(void)state;
@@ -285,6 +346,8 @@ int main(void)
 		cmocka_unit_test(each_option_sets_one_thing),
 		cmocka_unit_test(options_may_follow_the_command),
 		cmocka_unit_test(the_volume_is_what_was_asked_for),
+		cmocka_unit_test(thresholds_are_days_with_or_without_a_fraction),
+		cmocka_unit_test(a_threshold_that_is_not_given_is_negative),
 		cmocka_unit_test(help_names_every_command_and_option_on_standard_output),
 		cmocka_unit_test(the_version_is_printed),
 		cmocka_unit_test(an_unknown_command_is_named),
@@ -294,6 +357,9 @@ int main(void)
 		cmocka_unit_test(an_option_without_its_argument_is_named),
 		cmocka_unit_test(an_option_with_an_argument_too_many_is_not_called_unknown),
 		cmocka_unit_test(an_option_that_a_command_does_not_take_is_named),
+		cmocka_unit_test(thresholds_go_only_with_a_command_that_takes_them),
+		cmocka_unit_test(a_threshold_that_is_no_number_of_days_is_named),
+		cmocka_unit_test(a_critical_threshold_above_the_warning_is_refused),
 		cmocka_unit_test(nothing_is_run_on_a_wrong_command_line),
 		cmocka_unit_test(
 			control_characters_of_the_command_line_are_not_sent_to_the_terminal),
