@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "certsync/conf.h"
 #include "push_conf.h"
 
@@ -23,6 +24,12 @@ static const struct conf_setting settings[] = {
 	SETTING("limits", connect_timeout, CONF_DURATION, false, "10s"),
 	SETTING("limits", handshake_timeout, CONF_DURATION, false, "20s"),
 	SETTING("limits", run_timeout, CONF_DURATION, false, "60s"),
+	SETTING("verify", verify, CONF_SWITCH, false, "on"),
+	{ "verify", "endpoint", CONF_TEXT, true, offsetof(struct push_conf, endpoint),
+	  address_check, "" },
+	SETTING("verify", propagate_within, CONF_DURATION, false, "30m"),
+	{ "verify", "timeout", CONF_DURATION, false, offsetof(struct push_conf, verify_timeout),
+	  NULL, "5s" },
 	{ "state", "dir", CONF_PATH, false, offsetof(struct push_conf, state_dir), NULL,
 	  "/var/lib/mailcow-cert-push" },
 };

@@ -2,6 +2,8 @@
 #ifndef PUSH_CONF_H
 #define PUSH_CONF_H
 
+#include <stdbool.h>
+
 #include "certsync/outcome.h"
 
 struct push_conf {
@@ -19,6 +21,10 @@ struct push_conf {
 	int handshake_timeout; /* milliseconds: key exchange and authentication */
 	int run_timeout;       /* milliseconds: the whole run's network part */
 	char *state_dir;
+	bool verify;          /* ask the mail host what it serves? */
+	char *endpoint;       /* where: address.h; "": IMAPS at ${hostname} */
+	int propagate_within; /* milliseconds from a push until its certificate is to be served */
+	int verify_timeout;   /* milliseconds, for all that is asked */
 };
 
 /* Read ${path} into ${conf}; push_conf_clear it in any case. CONF_MISSING, CONF_INVALID. */

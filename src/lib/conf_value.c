@@ -16,7 +16,7 @@
 
 bool conf_value_is_text(enum conf_type type)
 {
-	return type != CONF_PORT && type != CONF_DURATION;
+	return type != CONF_PORT && type != CONF_DURATION && type != CONF_SWITCH;
 }
 
 static bool is_printable(const char *text)
@@ -185,6 +185,14 @@ static const char *store_duration(int *place, const char *text)
 	return wanted;
 }
 
+static const char *store_switch(bool *place, const char *text)
+{
+	if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+		return "on or off";
+	*place = !strcmp(text, "on");
+	return NULL;
+}
+
 const char *conf_value_store(const struct conf_setting *setting, const char *text, void *values)
 {
 	void *place = (char *)values + setting->offset;
@@ -214,6 +222,8 @@ const char *conf_value_store(const struct conf_setting *setting, const char *tex
 		return store_port(place, text);
 	case CONF_DURATION:
 		return store_duration(place, text);
+	case CONF_SWITCH:
+		return store_switch(place, text);
 	}
 	return "of a known type";
 }

@@ -9,6 +9,7 @@
 struct place {
 	char *text;
 	int number;
+	bool on;
 };
 
 /* Store ${text} as ${type}: the stored text (the caller frees it), or NULL and what it must be. */
@@ -75,6 +76,28 @@ static void numbers_are_refused(enum conf_type type, const char *const *texts, c
 		assert_string_equal(wanted, must_be);
 		assert_int_equal(place.number, 7);
 	}
+}
+
+/* --- switches --- */
+
+static void a_switch_is_on_or_off(void **state)
+{
+	static const struct conf_setting setting = {
+		"section", "key", CONF_SWITCH, false, offsetof(struct place, on), NULL, NULL
+	};
+	static const char *const odd[] = {
+		"yes", "no", "1", "0", "true", "ON", "Off", "on ", "onn"
+	};
+	struct place place = { .on = false };
+
+	(void)state;
+	assert_null(conf_value_store(&setting, "on", &place));
+	assert_true(place.on);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		assert_string_equal(conf_value_store(&setting, odd[i], &place), "on or off");
+	assert_true(place.on);
+	assert_null(conf_value_store(&setting, "off", &place));
+	assert_false(place.on);
 }
 
 /* --- numbers --- */
@@ -385,6 +408,7 @@ static void what_is_not_a_sha_256_fingerprint_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_switch_is_on_or_off),
 		cmocka_unit_test(ports_from_1_to_65535_are_taken),
 		cmocka_unit_test(anything_else_is_no_port),
 		cmocka_unit_test(durations_are_kept_in_milliseconds),

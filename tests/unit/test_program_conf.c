@@ -22,6 +22,23 @@ static void certpush_needs_the_host_name_and_nothing_else(void **state)
 	assert_int_equal(conf.connect_timeout, 10 * 1000);
 	assert_int_equal(conf.run_timeout, 60 * 1000);
 	assert_string_equal(conf.state_dir, "/var/lib/mailcow-cert-push");
+	assert_true(conf.verify);
+	assert_string_equal(conf.endpoint, "");
+	assert_int_equal(conf.propagate_within, 30 * 60 * 1000);
+	assert_int_equal(conf.verify_timeout, 5 * 1000);
+}
+
+static void an_endpoint_that_is_none_is_named_with_its_line(void **state)
+{
+	static const char text[] = "[source]\nhostname = mail.example.org\n[verify]\nendpoint = "
+				   "mail.example.org:imaps\n";
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("push.conf", text, strlen(text));
+	assert_int_equal(push_conf_load(scratch_path("push.conf"), &conf), OUTCOME_CONF_INVALID);
+	assert_contains(outcome_reason(OUTCOME_CONF_INVALID),
+			"push.conf:4: endpoint: mail.example.org:imaps is neither HOST nor");
 }
 
 static void without_the_host_name_certpush_says_so(void **state)
@@ -66,6 +83,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scratch_test(certpush_needs_the_host_name_and_nothing_else),
+		scratch_test(an_endpoint_that_is_none_is_named_with_its_line),
 		scratch_test(without_the_host_name_certpush_says_so),
 		scratch_test(certdeploy_needs_nothing_at_all),
 		scratch_test(a_ca_file_must_be_a_file),
