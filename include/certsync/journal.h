@@ -36,6 +36,11 @@ void journal_outcome(enum outcome outcome);
 /* Say how something is done; heard with JOURNAL_VERBOSE only. */
 void journal_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Say that a step is done: heard by a person at a terminal, and with JOURNAL_VERBOSE by everybody.
+ */
+void journal_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Tell the service manager the result in words, for `systemctl status` (sd_notify(3), STATUS=). */
 void journal_status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -47,6 +47,24 @@
 	X(ACME_ENABLED, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "78b13bf334214fbeaf5c87f9e8c26fd3", \
 	  "mailcow's own ACME client is not switched off and may replace the certificate", \
 	  "Set SKIP_LETS_ENCRYPT=y in mailcow.conf, then run 'docker compose up -d' there.") \
+	X(RESTARTED, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "82f4c7a827c844b6af6cf511770fab13", \
+	  "A service was restarted, as a reload was not enough to have it serve the installed certificate", \
+	  "Connections to it were interrupted; if this happens at every renewal, report it.") \
+	X(SERVED, EX_OK, LOG_INFO, OUTCOME_BY_DEPLOY, "f5bc8784fb9d40c1882ffd94280450a6", \
+	  "The endpoints serve the installed certificate", \
+	  "") \
+	X(ENDPOINT_SKIPPED, EX_OK, LOG_NOTICE, OUTCOME_BY_DEPLOY, "cc6dc0e9b5fa46699fa6da8d0b2df6d6", \
+	  "A port that mailcow does not publish is not asked", \
+	  "Drop the endpoint with endpoints in section [verify] of deploy.conf if that is meant.") \
+	X(SNI_UPDATED, EX_OK, LOG_NOTICE, OUTCOME_BY_DEPLOY, "fbb1b1ab3e2b4a82b84f2828f19838be", \
+	  "A directory of certificates for names of their own was brought in step with the new pair", \
+	  "") \
+	X(SNI_STALE, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "1763dcea4a664315a960d9dea930bdf2", \
+	  "A directory of certificates for names of their own holds another certificate, which is served for them", \
+	  "Set sni = update in section [mailcow] of deploy.conf, or remove the directory and restart the containers.") \
+	X(SERVICE_BROKEN, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "f2fad13d50b444b781fa7d82646b17bb", \
+	  "A service's configuration is broken, and was before this run", \
+	  "Correct what its own test complains of.") \
 	X(USAGE, EX_USAGE, LOG_ERR, OUTCOME_BY_BOTH, "5a3ab2b2d69f4caa8840cd976f24b364", \
 	  "The command line is wrong", \
 	  "Run the program with --help.") \
@@ -200,6 +218,21 @@
 	X(INCOMPLETE, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "5625ec8200294d3db225f7e221044f36", \
 	  "The certificate is installed, but not every service has loaded it", \
 	  "Correct what is said above; the next run reloads the services again.") \
+	X(SNI_SHADOWED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "287b45ac209446cb8c95c079f88b874c", \
+	  "A directory of certificates for names of their own shadows the installed pair for the mail host, and cannot be brought in step", \
+	  "Have a certificate issued that covers all the names in its file domains, or remove the directory and restart the containers with 'docker compose restart'.") \
+	X(NOT_SERVED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "b88979308b5e441d9d4119ecad0eda38", \
+	  "An endpoint does not serve the installed certificate, although its service was reloaded and restarted", \
+	  "See what is said above; compare with certdeploy check, and look at the log of the container.") \
+	X(ENDPOINT_DOWN, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "4f3f2915935a4bb999c684584891e12e", \
+	  "An endpoint cannot be asked which certificate it serves, and could not before this run", \
+	  "Look at its container with 'docker compose ps' and 'docker compose logs'; an endpoint that is not meant to be there is dropped with endpoints in section [verify] of deploy.conf.") \
+	X(ROLLED_BACK, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "807b4ad4eb6b49d497b9af8043ffd14e", \
+	  "The services could not serve the new certificate; the previous one was put back", \
+	  "See above what the services said of it. The staged pair is tried again when another one is pushed, or with --force.") \
+	X(ROLLBACK_FAILED, EX_UNAVAILABLE, LOG_CRIT, OUTCOME_BY_DEPLOY, "f658ca5bdd584d62b89028fb89e45598", \
+	  "The services could not serve the new certificate, nor the previous one again", \
+	  "Look at the containers now: 'docker compose ps' and 'docker compose logs' in mailcow's directory; 'docker compose restart' loads what is installed.") \
 	X(INTERNAL, EX_SOFTWARE, LOG_CRIT, OUTCOME_BY_BOTH, "30832a11fd9b4071a969ab9ff3cd380c", \
 	  "The program found itself in a state that cannot be", \
 	  "Report it with the output of a run with --verbose.")

@@ -6,19 +6,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include "certsync/cleanup.h"
-#include "certsync/generation.h"
 #include "certsync/journal.h"
 #include "install.h"
 #include "previous.h"
-
-#define RECORD           "pending"
-#define RECORD_BYTES_MAX 1024
-#define RECORD_MODE      0600
-#define HASH_HEX_LEN     64
+#include "record.h"
 
 /* The two files; the new one waits under its temporary name. */
 static const struct part {
@@ -38,73 +30,20 @@ enum {
 
 _Static_assert(sizeof(parts) / sizeof(parts[0]) == PARTS, "a pair has two parts");
 
-/* The record of intent: what is to be installed, by SHA-256. */
-struct record {
-	char hash[PARTS][HASH_HEX_LEN + 1];
-};
-
-void pair_clear(struct pair *pair)
-{
-	bytes_clear(&pair->chain);
-	bytes_clear(&pair->key);
-	bundle_freep(&pair->bundle);
-}
-
-/* --- the record --- */
-
-static bool hash(const struct bytes *bytes, char hex[static HASH_HEX_LEN + 1])
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned int size;
-
-	return EVP_Digest(bytes->data, bytes->len, digest, &size, EVP_sha256(), NULL) &&
-	       OPENSSL_buf2hexstr_ex(hex, HASH_HEX_LEN + 1, NULL, digest, size, '\0');
-}
-
-static enum outcome record_write(const struct install *install, const struct pair *pair)
-{
-	const struct file_access access = { .uid = geteuid(),
-					    .gid = getegid(),
-					    .mode = RECORD_MODE };
-	struct record record = { 0 };
-	char text[RECORD_BYTES_MAX];
-	struct bytes bytes = { .data = text };
-
-	if (!hash(&pair->chain, record.hash[CERT]) || !hash(&pair->key, record.hash[KEY]))
-		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-	bytes.len = (size_t)snprintf(text, sizeof(text), "%s %s\n%s %s\n", record.hash[CERT],
-				     parts[CERT].name, record.hash[KEY], parts[KEY].name);
-	return file_replace(install->state, RECORD, &bytes, &access);
-}
-
-/* False: there is none, or none that can be trusted. */
-static bool record_read(const struct install *install, struct record *record)
-{
-	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
-
-	return install->state >= 0 &&
-	       !outcome_failed(
-		       file_read(install->state, RECORD, FILE_STAGED, RECORD_BYTES_MAX, &bytes)) &&
-	       sscanf(bytes.data, "%64s cert.pem\n%64s key.pem", record->hash[CERT],
-		      record->hash[KEY]) == PARTS;
-}
-
 enum outcome install_mark_pending(const struct install *install, const struct pair *installed)
 {
-	return record_write(install, installed);
+	return record_write(install->state, RECORD_PENDING, installed,
+			    install->note ? install->note : "");
 }
 
 bool install_is_pending(const struct install *install)
 {
-	return install->state >= 0 && faccessat(install->state, RECORD, F_OK, 0) == 0;
+	return record_exists(install->state, RECORD_PENDING);
 }
 
 enum outcome install_finish(const struct install *install)
 {
-	if (unlinkat(install->state, RECORD, 0) < 0 && errno != ENOENT)
-		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot remove: %s", RECORD,
-				       strerror(errno));
-	return file_sync_directory(install->state);
+	return record_remove(install->state, RECORD_PENDING);
 }
 
 /* --- recovery --- */
@@ -113,11 +52,10 @@ enum outcome install_finish(const struct install *install)
 static bool is_recorded(const struct install *install, const struct part *part, const char *wanted)
 {
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
-	char hex[HASH_HEX_LEN + 1];
 
 	return !outcome_failed(file_read(install->ssl, part->temporary, FILE_STAGED,
 					 BUNDLE_BYTES_MAX, &bytes)) &&
-	       hash(&bytes, hex) && !strcmp(hex, wanted);
+	       record_hash_is(wanted, &bytes);
 }
 
 static enum outcome finish_part(const struct install *install, const struct part *part,
@@ -135,7 +73,8 @@ enum outcome install_recover(const struct install *install)
 {
 	enum outcome result = OUTCOME_OK;
 	struct record record = { 0 };
-	bool known = record_read(install, &record);
+	bool known = record_read(install->state, RECORD_PENDING, &record);
+	const char *hashes[PARTS] = { record.chain, record.key };
 
 	for (size_t i = 0; i < PARTS; i++) {
 		enum outcome outcome;
@@ -143,7 +82,7 @@ enum outcome install_recover(const struct install *install)
 		if (faccessat(install->ssl, parts[i].temporary, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		outcome = finish_part(install, &parts[i],
-				      known && is_recorded(install, &parts[i], record.hash[i]));
+				      known && is_recorded(install, &parts[i], hashes[i]));
 		if (outcome_failed(outcome))
 			return outcome;
 		if (outcome == OUTCOME_COMPLETED)
@@ -315,8 +254,9 @@ static enum outcome check_targets(const struct install *install)
 	return OUTCOME_OK;
 }
 
-enum outcome install_pair(const struct install *install, const struct pair *new,
-			  const struct pair *old)
+/* ${keep}: keep the old pair for a rollback. */
+static enum outcome replace(const struct install *install, const struct pair *new,
+			    const struct pair *old, bool keep)
 {
 	enum outcome outcome = check_targets(install);
 
@@ -324,15 +264,27 @@ enum outcome install_pair(const struct install *install, const struct pair *new,
 		return outcome;
 	tell_symlinks(install);
 	outcome = write_parts(install, new);
-	if (!outcome_failed(outcome))
+	if (!outcome_failed(outcome) && keep)
 		outcome = previous_keep(install->state, old);
 	if (!outcome_failed(outcome))
-		outcome = record_write(install, new);
+		outcome = install_mark_pending(install, new);
 	if (outcome_failed(outcome)) {
 		remove_temporaries(install);
 		return outcome;
 	}
 	return swap(install, old);
+}
+
+enum outcome install_pair(const struct install *install, const struct pair *new,
+			  const struct pair *old)
+{
+	return replace(install, new, old, true);
+}
+
+enum outcome install_put_back(const struct install *install, const struct pair *previous,
+			      const struct pair *failed)
+{
+	return replace(install, previous, failed, false);
 }
 
 enum outcome install_correct_modes(const struct install *install)

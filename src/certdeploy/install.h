@@ -5,30 +5,18 @@
  * follow each other at once. Whatever interrupts that, the next run's install_recover finishes what
  * the record names, or removes what it does not.
  *
- * The record stays until the services have been reloaded (install_finish): a run that dies in
- * between, or whose reload fails, is so completed by the next.
+ * The record (record.h) stays until the services serve the pair (install_finish): a run that dies
+ * in between, or whose reload fails, is so completed by the next.
  */
 #ifndef INSTALL_H
 #define INSTALL_H
 
-#include <time.h>
-
-#include "certsync/bundle.h"
-
-/* A pair as it is on disk. */
-struct pair {
-	struct bytes chain;
-	struct bytes key;
-	struct bundle *bundle;   /* NULL: the two are missing or cannot be read */
-	struct timespec arrived; /* when it came to this host; 0: not known */
-};
-
-/* Free what ${pair} holds; for _cleanup_. */
-void pair_clear(struct pair *pair);
+#include "pair.h"
 
 struct install {
-	int ssl;   /* data/assets/ssl */
-	int state; /* our state directory, or -1 in a dry run that found none */
+	int ssl;          /* data/assets/ssl */
+	int state;        /* our state directory, or -1 in a dry run that found none */
+	const char *note; /* for the record: what the one who completes it should know; or NULL */
 };
 
 /*
@@ -52,15 +40,21 @@ enum outcome install_pair(const struct install *install, const struct pair *new,
 			  const struct pair *old);
 
 /*
+ * Install ${previous} again in the place of ${failed}, without keeping that one. As install_pair.
+ */
+enum outcome install_put_back(const struct install *install, const struct pair *previous,
+			      const struct pair *failed);
+
+/*
  * Note that the services have yet to load the ${installed} pair, as if it had just been installed.
  * FILE_WRITE.
  */
 enum outcome install_mark_pending(const struct install *install, const struct pair *installed);
 
-/* Is there an installed pair that the services may not have loaded yet? */
+/* Is there an installed pair that the services may not serve yet? */
 bool install_is_pending(const struct install *install);
 
-/* All services have loaded the pair: remove the record. FILE_WRITE. */
+/* All services serve the pair: remove the record. FILE_WRITE. */
 enum outcome install_finish(const struct install *install);
 
 /*

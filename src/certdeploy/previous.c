@@ -41,20 +41,25 @@ static enum outcome write_generation(int directory, const char *name, const stru
 	return outcome;
 }
 
+static DIR *list(int directory)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!entries && fd >= 0)
+		close(fd);
+	return entries;
+}
+
 /* Remove everything but ${name}. */
 static enum outcome remove_others(int directory, const char *name)
 {
-	_cleanup_(dir_closep) DIR *entries = NULL;
+	_cleanup_(dir_closep) DIR *entries = list(directory);
 	struct dirent *entry;
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	entries = fd < 0 ? NULL : fdopendir(fd);
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
+	if (!entries)
 		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot list: %s", DIRECTORY,
 				       strerror(errno));
-	}
 	while ((entry = readdir(entries))) {
 		enum outcome outcome;
 
@@ -91,4 +96,38 @@ enum outcome previous_keep(int state, const struct pair *pair)
 	if (!outcome_failed(outcome))
 		outcome = remove_others(directory, name);
 	return outcome_in(outcome, "%s", DIRECTORY);
+}
+
+static bool read_generation(int directory, const char *name, struct pair *pair)
+{
+	_cleanup_(fd_closep) int fd =
+		openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	enum outcome outcome;
+
+	if (fd < 0)
+		return false;
+	outcome = file_read(fd, GENERATION_CHAIN, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->chain);
+	if (!outcome_failed(outcome))
+		outcome = file_read(fd, GENERATION_KEY, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->key);
+	if (!outcome_failed(outcome))
+		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
+	if (!outcome_failed(outcome))
+		return true;
+	pair_clear(pair);
+	return false;
+}
+
+bool previous_read(int state, struct pair *pair)
+{
+	_cleanup_(fd_closep) int directory =
+		state < 0 ? -1 : openat(state, DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(dir_closep) DIR *entries = directory < 0 ? NULL : list(directory);
+	struct dirent *entry;
+
+	/* One that was just being kept when a run was killed stands beside it; both will do. */
+	while (entries && (entry = readdir(entries)))
+		if (generation_is_name(entry->d_name) &&
+		    read_generation(directory, entry->d_name, pair))
+			return true;
+	return false;
 }

@@ -5,7 +5,9 @@
 #ifndef PREVIOUS_H
 #define PREVIOUS_H
 
-#include "install.h"
+#include <stdbool.h>
+
+#include "pair.h"
 
 /*
  * Keep ${pair} as the previous one in ${state} and remove the one kept so far. A pair that is none
@@ -13,5 +15,11 @@
  * FILE_WRITE.
  */
 enum outcome previous_keep(int state, const struct pair *pair);
+
+/*
+ * Read the pair that is kept in ${state} into ${pair}, which the caller clears. False: there is
+ * none that is whole.
+ */
+bool previous_read(int state, struct pair *pair);
 
 #endif

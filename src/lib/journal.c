@@ -229,6 +229,18 @@ void journal_detail(const char *format, ...)
 	emit(NULL, LOG_DEBUG, message);
 }
 
+void journal_step(const char *format, ...)
+{
+	const int priority = isatty(STDERR_FILENO) ? LOG_INFO : LOG_DEBUG;
+	char message[MESSAGE_LEN];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	emit(NULL, priority, message);
+}
+
 void journal_status(const char *format, ...)
 {
 	int (*notify)(int unset, const char *state);

@@ -1,0 +1,41 @@
+/*
+ * Notes in the state directory about one pair, which is named by the hashes of its files:
+ *
+ *	pending   it is being installed, or is installed and was not seen to be served yet
+ *	rejected  the services could not serve it, and it was rolled back
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stdbool.h>
+
+#include "pair.h"
+
+#define RECORD_PENDING  "pending"
+#define RECORD_REJECTED "rejected"
+#define RECORD_HASH_LEN 64
+#define RECORD_NOTE_MAX 511
+
+struct record {
+	char chain[RECORD_HASH_LEN + 1]; /* SHA-256, hexadecimal */
+	char key[RECORD_HASH_LEN + 1];
+	char note[RECORD_NOTE_MAX + 1]; /* one line of text; may be "" */
+};
+
+/* Write record ${name} of ${pair} into directory ${state}. FILE_WRITE, NO_MEMORY. */
+enum outcome record_write(int state, const char *name, const struct pair *pair, const char *note);
+
+/* False: there is none, or none that can be understood; ${state} may be -1. */
+bool record_read(int state, const char *name, struct record *record);
+
+/* Is there a record ${name}, whatever it says? */
+bool record_exists(int state, const char *name);
+
+/* Is ${record} of these very bytes? */
+bool record_is_of(const struct record *record, const struct pair *pair);
+bool record_hash_is(const char *hash, const struct bytes *bytes);
+
+/* Remove it, if there is one. FILE_WRITE. */
+enum outcome record_remove(int state, const char *name);
+
+#endif
