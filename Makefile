@@ -47,7 +47,7 @@ $(B)/certpush: $(PUSH_OBJECTS) $(B)/libcertsync.a
 
 $(B)/certdeploy: $(DEPLOY_OBJECTS) $(B)/libcertsync.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto inih)
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto inih jansson)
 
 $(B)/libcertsync.a: $(LIB_OBJECTS)
 	$(SAY) AR $@

@@ -13,6 +13,7 @@ struct command_options {
 	bool dry_run;     /* -n */
 	bool force;       /* -f */
 	bool json;        /* --json */
+	bool quiet;       /* -q */
 	double warning;   /* --warning, days; negative: not given */
 	double critical;  /* --critical, the same; never above a warning that was given */
 };

@@ -221,6 +221,9 @@
 	X(SNI_SHADOWED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "287b45ac209446cb8c95c079f88b874c", \
 	  "A directory of certificates for names of their own shadows the installed pair for the mail host, and cannot be brought in step", \
 	  "Have a certificate issued that covers all the names in its file domains, or remove the directory and restart the containers with 'docker compose restart'.") \
+	X(RESTART_FAILED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "94402d3c847c44629d05cbe0f388369b", \
+	  "A service's container could not be restarted", \
+	  "See what the command said, and look at the container with 'docker compose ps' and 'docker compose logs'.") \
 	X(NOT_SERVED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "b88979308b5e441d9d4119ecad0eda38", \
 	  "An endpoint does not serve the installed certificate, although its service was reloaded and restarted", \
 	  "See what is said above; compare with certdeploy check, and look at the log of the container.") \

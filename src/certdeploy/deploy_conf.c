@@ -5,6 +5,7 @@
 
 #include "certsync/conf.h"
 #include "deploy_conf.h"
+#include "endpoints.h"
 #include "services.h"
 
 static enum outcome check_ca_file(const char *path)
@@ -23,6 +24,13 @@ static enum outcome check_ca_file(const char *path)
 	return OUTCOME_OK;
 }
 
+static enum outcome check_sni(const char *text)
+{
+	if (!strcmp(text, "update") || !strcmp(text, "warn") || !strcmp(text, "ignore"))
+		return OUTCOME_OK;
+	return outcome_because(OUTCOME_CONF_INVALID, "%s is not update, warn or ignore", text);
+}
+
 /* clang-format off */
 #define SETTING(section, key, member, type, may_be_empty, default_text) \
 	{ section, key, type, may_be_empty, offsetof(struct deploy_conf, member), NULL, default_text }
@@ -34,10 +42,17 @@ static const struct conf_setting settings[] = {
 	{ "mailcow", "services", CONF_WORDS, false, offsetof(struct deploy_conf, services),
 	  services_check, "postfix-mailcow dovecot-mailcow nginx-mailcow" },
 	SETTING("mailcow", "docker", docker, CONF_PATH, false, "/usr/bin/docker"),
+	{ "mailcow", "sni", CONF_TEXT, false, offsetof(struct deploy_conf, sni), check_sni,
+	  "update" },
 	SETTING("staging", "dir", staging_dir, CONF_PATH, false, "/home/certsync/incoming"),
 	{ "staging", "ca_file", CONF_PATH, true, offsetof(struct deploy_conf, ca_file),
 	  check_ca_file, "" },
 	SETTING("limits", "docker_timeout", docker_timeout, CONF_DURATION, false, "60s"),
+	SETTING("verify", "verify", verify, CONF_SWITCH, false, "on"),
+	{ "verify", "endpoints", CONF_TEXT, true, offsetof(struct deploy_conf, endpoints),
+	  endpoints_check, "" },
+	SETTING("verify", "timeout", verify_timeout, CONF_DURATION, false, "5s"),
+	SETTING("verify", "settle", settle, CONF_DURATION, false, "10s"),
 	SETTING("state", "dir", state_dir, CONF_PATH, false, "/var/lib/mailcow-cert-deploy"),
 };
 

@@ -2,6 +2,8 @@
 #ifndef DEPLOY_CONF_H
 #define DEPLOY_CONF_H
 
+#include <stdbool.h>
+
 #include "certsync/outcome.h"
 
 struct deploy_conf {
@@ -9,9 +11,14 @@ struct deploy_conf {
 	char *hostname;     /* "": MAILCOW_HOSTNAME */
 	char *services;     /* compose services to reload, each NAME or NAME:KIND */
 	char *docker;       /* the docker command */
+	char *sni;          /* "update", "warn" or "ignore": see sni.h */
 	char *staging_dir;  /* where the other host drops generations */
 	char *ca_file;      /* roots the chain must end in; "": not verified */
 	int docker_timeout; /* milliseconds, for each docker command */
+	bool verify;        /* look at what is served */
+	char *endpoints;    /* changes to where it is looked: see endpoints.h */
+	int verify_timeout; /* milliseconds, for one question to all endpoints */
+	int settle;         /* milliseconds: what a service may take after a reload or restart */
 	char *state_dir;
 };
 

@@ -5,15 +5,51 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "certsync/address.h"
 #include "certsync/conf.h"
 #include "mailcow.h"
 
 #define MAILCOW_CONF "mailcow.conf"
 #define MAILCOW_SSL  "data/assets/ssl"
 
+/* The variables, with the defaults of mailcow's docker-compose.yml. */
+static const struct {
+	const char *variable;
+	int port;
+} ports[MAILCOW_PORTS] = {
+	[MAILCOW_SMTP] = { "SMTP_PORT", 25 },    [MAILCOW_SUBMISSION] = { "SUBMISSION_PORT", 587 },
+	[MAILCOW_SMTPS] = { "SMTPS_PORT", 465 }, [MAILCOW_IMAP] = { "IMAP_PORT", 143 },
+	[MAILCOW_IMAPS] = { "IMAPS_PORT", 993 }, [MAILCOW_POP3] = { "POP_PORT", 110 },
+	[MAILCOW_POP3S] = { "POPS_PORT", 995 },  [MAILCOW_SIEVE] = { "SIEVE_PORT", 4190 },
+	[MAILCOW_HTTPS] = { "HTTPS_PORT", 443 },
+};
+
+#define LOOPBACK_4 "127.0.0.1"
+#define LOOPBACK_6 "::1"
+
+/* mailcow.conf as far as it is needed, in the words of the file. */
+struct variables {
+	struct mailcow *mailcow;
+	char ports[MAILCOW_PORTS][MAILCOW_ADDRESS_MAX + 8];
+	char https_bind[MAILCOW_ADDRESS_MAX + 1];
+};
+
+static bool is_yes(const char *value)
+{
+	return !strcasecmp(value, "y") || !strcasecmp(value, "yes");
+}
+
+static void take_port(struct variables *variables, const char *name, const char *value)
+{
+	for (size_t i = 0; i < MAILCOW_PORTS; i++)
+		if (!strcmp(name, ports[i].variable))
+			snprintf(variables->ports[i], sizeof(variables->ports[i]), "%s", value);
+}
+
 static void take(const char *name, const char *value, void *context)
 {
-	struct mailcow *mailcow = context;
+	struct variables *variables = context;
+	struct mailcow *mailcow = variables->mailcow;
 
 	if (!strcmp(name, "MAILCOW_HOSTNAME"))
 		snprintf(mailcow->hostname, sizeof(mailcow->hostname), "%s", value);
@@ -21,7 +57,13 @@ static void take(const char *name, const char *value, void *context)
 		snprintf(mailcow->project, sizeof(mailcow->project), "%s", value);
 	else if (!strcmp(name, "SKIP_LETS_ENCRYPT"))
 		/* As mailcow's scripts take it. */
-		mailcow->acme = strcasecmp(value, "y") != 0 && strcasecmp(value, "yes") != 0;
+		mailcow->acme = !is_yes(value);
+	else if (!strcmp(name, "HTTPS_BIND"))
+		snprintf(variables->https_bind, sizeof(variables->https_bind), "%s", value);
+	else if (!strcmp(name, "NGINX_USE_PROXY_PROTOCOL"))
+		mailcow->proxy_protocol = is_yes(value);
+	else
+		take_port(variables, name, value);
 }
 
 /*
@@ -43,15 +85,64 @@ static void name_project(const char *root, struct mailcow *mailcow)
 	mailcow->project[used] = '\0';
 }
 
+/* Where something is published on all addresses, loopback is one of them. */
+static const char *reachable(const char *address)
+{
+	if (!strcmp(address, "0.0.0.0"))
+		return LOOPBACK_4;
+	return !strcmp(address, "::") ? LOOPBACK_6 : address;
+}
+
+/* "25", "127.0.0.1:25", "[::1]:25"; false: it is none of these. */
+static bool parse_published(const char *text, const char *bind, struct mailcow_published *to)
+{
+	const bool alone = !text[strspn(text, "0123456789")];
+	struct address address;
+	char whole[2 * MAILCOW_ADDRESS_MAX];
+
+	/* HTTPS_BIND comes with and without the brackets of IPv6. */
+	if (alone)
+		snprintf(whole, sizeof(whole),
+			 strchr(bind, ':') && bind[0] != '[' ? "[%s]:%s" : "%s:%s",
+			 bind[0] ? bind : "0.0.0.0", text);
+	else
+		snprintf(whole, sizeof(whole), "%s", text);
+	if (!address_parse(whole, 0, &address) || !address.port)
+		return false;
+	snprintf(to->address, sizeof(to->address), "%.*s", MAILCOW_ADDRESS_MAX,
+		 reachable(address.host));
+	to->port = address.port;
+	return true;
+}
+
+static enum outcome publish(const struct variables *variables, const char *path)
+{
+	for (size_t i = 0; i < MAILCOW_PORTS; i++) {
+		struct mailcow_published *published = &variables->mailcow->published[i];
+		const char *text = variables->ports[i];
+		const char *bind = i == MAILCOW_HTTPS ? variables->https_bind : "";
+		char standard[16];
+
+		snprintf(standard, sizeof(standard), "%d", ports[i].port);
+		if (!parse_published(text[0] ? text : standard, bind, published))
+			return outcome_because(OUTCOME_MAILCOW_CONF,
+					       "%s: %s=%s%s%s is not PORT or ADDRESS:PORT", path,
+					       ports[i].variable, text,
+					       bind[0] ? " with HTTPS_BIND=" : "", bind);
+	}
+	return OUTCOME_OK;
+}
+
 enum outcome mailcow_read(const struct deploy_conf *conf, struct mailcow *mailcow)
 {
+	struct variables variables = { .mailcow = mailcow };
 	char path[PATH_MAX];
 	enum outcome outcome;
 
 	memset(mailcow, 0, sizeof(*mailcow));
 	mailcow->acme = true;
 	snprintf(path, sizeof(path), "%s/%s", conf->root, MAILCOW_CONF);
-	outcome = conf_variables(path, take, mailcow);
+	outcome = conf_variables(path, take, &variables);
 	if (outcome == OUTCOME_CONF_MISSING || outcome == OUTCOME_CONF_INVALID)
 		return outcome_because(OUTCOME_MAILCOW_MISSING, "no mailcow in %s: %s", conf->root,
 				       outcome_reason(outcome));
@@ -69,6 +160,9 @@ enum outcome mailcow_read(const struct deploy_conf *conf, struct mailcow *mailco
 	if (!mailcow->project[0])
 		name_project(conf->root, mailcow);
 	snprintf(mailcow->ssl_dir, sizeof(mailcow->ssl_dir), "%s/%s", conf->root, MAILCOW_SSL);
+	outcome = publish(&variables, path);
+	if (outcome_failed(outcome))
+		return outcome;
 	if (access(mailcow->ssl_dir, F_OK) < 0)
 		return outcome_because(errno == EACCES ? OUTCOME_FILE_DENIED
 						       : OUTCOME_MAILCOW_MISSING,

@@ -10,12 +10,35 @@
 
 #define MAILCOW_HOSTNAME_MAX 253
 #define MAILCOW_PROJECT_MAX  128
+#define MAILCOW_ADDRESS_MAX  63
+
+/* The ports that mailcow publishes, each by a variable in mailcow.conf. */
+enum mailcow_port {
+	MAILCOW_SMTP,
+	MAILCOW_SUBMISSION,
+	MAILCOW_SMTPS,
+	MAILCOW_IMAP,
+	MAILCOW_IMAPS,
+	MAILCOW_POP3,
+	MAILCOW_POP3S,
+	MAILCOW_SIEVE,
+	MAILCOW_HTTPS,
+	MAILCOW_PORTS
+};
+
+/* Where a port is published, as one on this host reaches it. */
+struct mailcow_published {
+	char address[MAILCOW_ADDRESS_MAX + 1]; /* numeric; loopback where it is all addresses */
+	int port;
+};
 
 struct mailcow {
 	char hostname[MAILCOW_HOSTNAME_MAX + 1]; /* the name the certificate must cover */
 	char project[MAILCOW_PROJECT_MAX + 1];   /* of docker compose */
 	bool acme;                               /* mailcow's own ACME client is not switched off */
 	char ssl_dir[PATH_MAX];                  /* data/assets/ssl */
+	struct mailcow_published published[MAILCOW_PORTS];
+	bool proxy_protocol; /* nginx expects a PROXY line first */
 };
 
 /* Read what ${conf}'s mailcow says into ${mailcow}. MAILCOW_MISSING, MAILCOW_CONF. */

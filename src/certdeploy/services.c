@@ -16,17 +16,30 @@
 #define BLANKS                  " \t"
 #define ARGUMENTS_MAX           8
 
-/* How a kind of server takes a new certificate without losing a connection. */
+/* How a kind of server tests its configuration, and takes a new certificate without losing a
+ * connection. */
 struct service_kind {
 	const char *name;
+	const char *test[4];
 	const char *reload[4];
 };
 
+/*
+ * The map by which postfix finds a certificate for a name holds the certificates themselves
+ * (postmap -F): where there is anything in it, it is made anew before the reload. Which map that
+ * is, postfix says.
+ */
+#define POSTFIX_RELOAD                                                                             \
+	"status=0; for map in $(postconf -hx tls_server_sni_maps 2>/dev/null); do "                \
+	"file=${map#*:}; file=${file%,}; "                                                         \
+	"if [ -s \"$file\" ]; then postmap -F \"${map%,}\" || status=1; fi; "                      \
+	"done; postfix reload || status=1; exit $status"
+
 static const struct service_kind kinds[] = {
-	{ "postfix", { "postfix", "reload" } },
-	{ "dovecot", { "doveadm", "reload" } },
+	{ "postfix", { "postfix", "check" }, { "sh", "-c", POSTFIX_RELOAD } },
+	{ "dovecot", { "sh", "-c", "doveconf -n >/dev/null" }, { "doveadm", "reload" } },
 	/* Without the test a bad configuration is only logged, and the signal succeeds. */
-	{ "nginx", { "sh", "-c", "nginx -t -q && nginx -s reload" } },
+	{ "nginx", { "nginx", "-t", "-q" }, { "sh", "-c", "nginx -t -q && nginx -s reload" } },
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -98,14 +111,15 @@ static enum outcome docker_unusable(const struct deploy_conf *conf, int error)
 	return outcome_because(OUTCOME_DOCKER_MISSING, "%s: %s", conf->docker, strerror(error));
 }
 
-/* One line of docker ps: id, state, service, oneoff, separated by tabs. */
+/* One line of docker ps: id, state, service, oneoff, ports, separated by tabs. */
 static void take_container(struct services *services, char *line)
 {
 	const char *id = strsep(&line, "\t"), *state = strsep(&line, "\t"),
-		   *name = strsep(&line, "\t");
+		   *name = strsep(&line, "\t"), *oneoff = strsep(&line, "\t"),
+		   *ports = strsep(&line, "\t");
 
 	/* What 'docker compose run' left is not the service. */
-	if (!name || (line && !strcmp(line, "True")))
+	if (!ports || !strcmp(oneoff, "True"))
 		return;
 	for (size_t i = 0; i < services->count; i++) {
 		struct service *service = &services->service[i];
@@ -115,6 +129,7 @@ static void take_container(struct services *services, char *line)
 			continue;
 		snprintf(service->id, sizeof(service->id), "%s", id);
 		snprintf(service->state, sizeof(service->state), "%s", state);
+		snprintf(service->ports, sizeof(service->ports), "%s", ports);
 	}
 }
 
@@ -122,7 +137,7 @@ enum outcome services_find(const struct deploy_conf *conf, const struct mailcow 
 			   struct services *services)
 {
 	static const char format[] = "{{.ID}}\t{{.State}}\t{{.Label \"" SERVICE_LABEL
-				     "\"}}\t{{.Label \"" ONEOFF_LABEL "\"}}";
+				     "\"}}\t{{.Label \"" ONEOFF_LABEL "\"}}\t{{.Ports}}";
 	char filter[sizeof("label=" PROJECT_LABEL "=") + MAILCOW_PROJECT_MAX];
 	const char *const argv[] = { conf->docker, "ps",       "--all", "--no-trunc", "--filter",
 				     filter,       "--format", format,  NULL };
@@ -154,7 +169,38 @@ enum outcome services_find(const struct deploy_conf *conf, const struct mailcow 
 	return OUTCOME_OK;
 }
 
-/* --- reloading --- */
+struct service *services_of_kind(struct services *services, const char *kind)
+{
+	for (size_t i = 0; i < services->count; i++)
+		if (!strcmp(services->service[i].kind->name, kind))
+			return &services->service[i];
+	return NULL;
+}
+
+bool service_is_running(const struct service *service)
+{
+	return service->id[0] && !strcmp(service->state, RUNNING);
+}
+
+/* "127.0.0.1:25->25/tcp, 0.0.0.0:993-995->993-995/tcp, 80/tcp": only what has an arrow is
+ * published. */
+bool service_publishes(const struct service *service, int inside)
+{
+	const char *arrow = service->ports;
+
+	while ((arrow = strstr(arrow, "->"))) {
+		int first = 0, last;
+
+		arrow += strlen("->");
+		if (sscanf(arrow, "%d-%d", &first, &last) < 2)
+			last = first;
+		if (first <= inside && inside <= last)
+			return true;
+	}
+	return false;
+}
+
+/* --- doing something to all of them --- */
 
 static void conclude(struct service *service, enum outcome outcome)
 {
@@ -162,24 +208,50 @@ static void conclude(struct service *service, enum outcome outcome)
 	snprintf(service->reason, sizeof(service->reason), "%s", outcome_reason(outcome));
 }
 
-static bool start_reload(const struct deploy_conf *conf, const struct service *service,
-			 struct subprocess *process)
-{
-	const char *argv[ARGUMENTS_MAX + 1] = { conf->docker, "exec", service->id };
-	size_t used = 3;
+/* What is done, and what came of it. */
+struct action {
+	const char *name;
+	bool needs_running;
+	void (*words)(const struct service *service, const char *argv[static ARGUMENTS_MAX + 1]);
+	enum outcome done;
+	enum outcome failed;
+	const char *done_text;
+};
 
-	for (const char *const *word = service->kind->reload; *word && used < ARGUMENTS_MAX; word++)
-		argv[used++] = *word;
-	return subprocess_start(process, argv, docker_variables);
+static void exec_words(const struct service *service, const char *const command[],
+		       const char *argv[static ARGUMENTS_MAX + 1])
+{
+	size_t used = 1;
+
+	argv[used++] = "exec";
+	argv[used++] = service->id;
+	while (*command && used < ARGUMENTS_MAX)
+		argv[used++] = *command++;
 }
 
-static bool is_up(struct service *service)
+static void reload_words(const struct service *service, const char *argv[static ARGUMENTS_MAX + 1])
+{
+	exec_words(service, service->kind->reload, argv);
+}
+
+static void test_words(const struct service *service, const char *argv[static ARGUMENTS_MAX + 1])
+{
+	exec_words(service, service->kind->test, argv);
+}
+
+static void restart_words(const struct service *service, const char *argv[static ARGUMENTS_MAX + 1])
+{
+	argv[1] = "restart";
+	argv[2] = service->id;
+}
+
+static bool can_be_done(const struct action *action, struct service *service)
 {
 	if (!service->id[0])
 		conclude(service, outcome_because(OUTCOME_SERVICE_DOWN,
 						  "%s: there is no container of this service",
 						  service->name));
-	else if (strcmp(service->state, RUNNING) != 0)
+	else if (action->needs_running && !service_is_running(service))
 		conclude(service, outcome_because(OUTCOME_SERVICE_DOWN,
 						  "%s: its container is not running (%s)",
 						  service->name, service->state));
@@ -188,42 +260,83 @@ static bool is_up(struct service *service)
 	return false;
 }
 
-static void conclude_reload(struct service *service, const struct subprocess *process)
+static void conclude_action(const struct action *action, struct service *service,
+			    const struct subprocess *process)
 {
 	char reason[480];
 
 	if (subprocess_succeeded(process)) {
-		conclude(service, outcome_because(OUTCOME_RELOADED, "%s: reloaded", service->name));
+		conclude(service,
+			 outcome_because(action->done, "%s: %s", service->name, action->done_text));
 		return;
 	}
 	subprocess_explain(process, reason, sizeof(reason));
-	conclude(service, outcome_because(OUTCOME_RELOAD_FAILED, "%s: reload failed: %s",
-					  service->name, reason));
+	conclude(service, outcome_because(action->failed, "%s: %s failed: %s", service->name,
+					  action->name, reason));
 }
 
-enum outcome services_reload(const struct deploy_conf *conf, struct services *services)
+static enum outcome first_failure(const struct services *services)
+{
+	for (size_t i = 0; i < services->count; i++)
+		if (services->service[i].chosen && outcome_failed(services->service[i].outcome))
+			return outcome_because(services->service[i].outcome, "%s",
+					       services->service[i].reason);
+	return OUTCOME_OK;
+}
+
+static enum outcome act(const struct deploy_conf *conf, struct services *services,
+			const struct action *action)
 {
 	struct subprocess *processes = calloc(services->count, sizeof(*processes));
-	struct service *reloading[SERVICES_MAX];
-	enum outcome result = OUTCOME_OK;
+	struct service *acting[SERVICES_MAX];
 	size_t count = 0;
 
 	if (!processes)
 		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
 	for (size_t i = 0; i < services->count; i++) {
-		if (!is_up(&services->service[i]))
+		const char *argv[ARGUMENTS_MAX + 1] = { conf->docker };
+		struct service *service = &services->service[i];
+
+		if (!service->chosen || !can_be_done(action, service))
 			continue;
-		reloading[count] = &services->service[i];
-		start_reload(conf, reloading[count], &processes[count]);
-		count++;
+		action->words(service, argv);
+		subprocess_start(&processes[count], argv, docker_variables);
+		acting[count++] = service;
 	}
 	subprocess_wait(processes, count, deadline_in(conf->docker_timeout));
 	for (size_t i = 0; i < count; i++)
-		conclude_reload(reloading[i], &processes[i]);
+		conclude_action(action, acting[i], &processes[i]);
 	free(processes);
-	for (size_t i = services->count; i-- > 0;)
-		if (outcome_failed(services->service[i].outcome))
-			result = outcome_because(services->service[i].outcome, "%s",
-						 services->service[i].reason);
-	return result;
+	return first_failure(services);
+}
+
+enum outcome services_reload(const struct deploy_conf *conf, struct services *services)
+{
+	static const struct action reload = {
+		"reload", true, reload_words, OUTCOME_RELOADED, OUTCOME_RELOAD_FAILED, "reloaded"
+	};
+
+	return act(conf, services, &reload);
+}
+
+enum outcome services_test(const struct deploy_conf *conf, struct services *services)
+{
+	static const struct action test = { "the test of its configuration",
+					    true,
+					    test_words,
+					    OUTCOME_OK,
+					    OUTCOME_SERVICE_BROKEN,
+					    "its configuration is in order" };
+
+	return act(conf, services, &test);
+}
+
+enum outcome services_restart(const struct deploy_conf *conf, struct services *services)
+{
+	static const struct action restart = {
+		"restart",  false, restart_words, OUTCOME_RESTARTED, OUTCOME_RESTART_FAILED,
+		"restarted"
+	};
+
+	return act(conf, services, &restart);
 }

@@ -19,6 +19,8 @@ struct service {
 	const struct service_kind *kind; /* how it is told to reload */
 	char id[SERVICE_ID_MAX + 1];     /* container; "": none was found */
 	char state[32];                  /* "running", "exited"... */
+	char ports[1024];                /* what it publishes, as docker ps has it */
+	bool chosen;                     /* what is done next is done to it */
 	enum outcome outcome;            /* of what was last done to it */
 	char reason[512];
 };
@@ -44,10 +46,27 @@ enum outcome services_check(const char *list);
 enum outcome services_find(const struct deploy_conf *conf, const struct mailcow *mailcow,
 			   struct services *services);
 
+/* The service of ${kind}, "postfix" for example; NULL: none is configured. */
+struct service *services_of_kind(struct services *services, const char *kind);
+
+/* Was its container found running? */
+bool service_is_running(const struct service *service);
+
+/* Does the running container of ${service} publish its port ${inside}? */
+bool service_publishes(const struct service *service, int inside);
+
 /*
- * Reload all of them side by side. Each service's outcome (RELOADED, SERVICE_DOWN, RELOAD_FAILED)
- * and reason say how it went; the first failure is returned, OK if there is none.
+ * Each of these is done to all chosen services side by side. Each service's outcome and reason say
+ * how it went; the first failure is returned, OK if there is none.
+ *
+ * Reload: RELOADED, SERVICE_DOWN (its container does not run), RELOAD_FAILED.
  */
 enum outcome services_reload(const struct deploy_conf *conf, struct services *services);
+
+/* Have each test its own configuration: OK, SERVICE_DOWN, SERVICE_BROKEN. */
+enum outcome services_test(const struct deploy_conf *conf, struct services *services);
+
+/* Restart the containers: RESTARTED, SERVICE_DOWN (there is no container), RESTART_FAILED. */
+enum outcome services_restart(const struct deploy_conf *conf, struct services *services);
 
 #endif

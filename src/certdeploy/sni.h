@@ -6,24 +6,24 @@
 #ifndef SNI_H
 #define SNI_H
 
-#include "install.h"
+#include "pair.h"
 
 #define SNI_DIRECTORIES_MAX 64
 #define SNI_NAME_MAX        255
 
 enum sni_state {
-	SNI_CURRENT,  /* holds the pair */
-	SNI_STALE,    /* holds another one, and the pair covers all its names */
-	SNI_FOREIGN,  /* the pair does not cover all its names: it is none of ours */
-	SNI_SHADOWING /* the same, and one of its names is the mail host's */
+	SNI_CURRENT,   /* holds the pair */
+	SNI_STALE,     /* holds another one, and the pair covers all its names */
+	SNI_FOREIGN,   /* the pair does not cover all its names: it is none of ours */
+	SNI_SHADOWING, /* the same, and the mail host is one of them */
 };
 
 struct sni_directory {
-	char name[SNI_NAME_MAX +
-		  1]; /* below data/assets/ssl; printable when shown by text_printable */
+	char name[SNI_NAME_MAX + 1]; /* below data/assets/ssl; as the file system has it */
 	enum sni_state state;
-	char uncovered[254]; /* a name that the pair does not cover; "": none */
-	struct pair old;     /* what sni_update replaced; its bundle is NULL: nothing */
+	char uncovered[SNI_NAME_MAX + 1]; /* a name that the pair does not cover; "": none */
+	bool updated;                     /* by sni_update; ${old} is what was there */
+	struct pair old;
 };
 
 struct sni {
@@ -32,22 +32,23 @@ struct sni {
 };
 
 /*
- * Find the directories in ${ssl} and how each relates to ${pair}, for mail host ${hostname}. Only
- * real directories with all three files count. ${sni} is sni_cleared by the caller in any case.
- * FILE_...
+ * Find the directories in ${ssl} and how each relates to ${pair}, for the mail host ${hostname}.
+ * Real directories only; links are not followed. The caller sni_clears ${sni} in any case. FILE_IO,
+ * NO_MEMORY.
  */
 enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, struct sni *sni);
 
 /*
- * Write ${pair} to every directory that is SNI_STALE, which is SNI_CURRENT then; each file is
- * replaced by rename, modes 0644 and 0600, owner and group as the directory's. What was there is
- * kept in ${sni}. FILE_WRITE: of one directory, the others were done all the same.
+ * Write ${pair} into every directory that is SNI_STALE, which is SNI_CURRENT then: each file is
+ * replaced by rename, with mode 0644 and 0600, owner and group as the directory's. What was there
+ * is kept in ${sni}. FILE_WRITE of the first that failed; the others were done all the same.
  */
 enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni);
 
-/* Put back what sni_update replaced. FILE_WRITE. */
+/* Put back what sni_update replaced. As sni_update. */
 enum outcome sni_restore(int ssl, struct sni *sni);
 
+/* Free what ${sni} holds; for _cleanup_. */
 void sni_clear(struct sni *sni);
 
 #endif

@@ -124,6 +124,11 @@ static enum outcome judge(int dir, const struct staging_rules *rules, struct pai
 		outcome = bundle_check_trust(pair->bundle, rules->ca_file, rules->now);
 	if (!outcome_failed(outcome))
 		outcome = check_not_older(rules, pair->bundle);
+	if (!outcome_failed(outcome) && rules->rejected && record_is_of(rules->rejected, pair))
+		outcome = outcome_because(OUTCOME_ROLLED_BACK,
+					  "%s was rolled back before, as the services could not "
+					  "serve it: %s",
+					  bundle_fingerprint(pair->bundle), rules->rejected->note);
 	if (outcome_failed(outcome))
 		pair_clear(pair);
 	return outcome;

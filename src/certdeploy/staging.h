@@ -8,7 +8,8 @@
 #include <time.h>
 
 #include "certsync/generation.h"
-#include "install.h"
+#include "pair.h"
+#include "record.h"
 
 struct staging_rules {
 	const char *dir;
@@ -16,6 +17,8 @@ struct staging_rules {
 	const char *ca_file;               /* "": the chain need not end in a trusted root */
 	const struct bundle *installed;    /* a certificate issued before this one's is refused */
 	struct timespec installed_arrived; /* when that one came to this host */
+	const struct record
+		*rejected; /* a pair that was rolled back and is not tried again, or NULL */
 	time_t now;
 };
 

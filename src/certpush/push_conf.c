@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
+#include "certsync/address.h"
 #include "certsync/conf.h"
 #include "push_conf.h"
 

@@ -163,6 +163,7 @@ static int take_options(const struct command_program *program, int argc, char *a
 			break;
 		case 'q':
 			*volume = JOURNAL_QUIET;
+			options->quiet = true;
 			break;
 		case OPTION_JSON:
 			options->json = true;

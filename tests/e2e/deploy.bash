@@ -64,7 +64,8 @@ deploy_setup() {
 	configure
 }
 
-# configure [LINE...]: the configuration, with further lines at its end
+# configure [LINE...]: the configuration, with further lines at its end. What is served is looked at only
+# where VERIFY=on: most trees here are not the one that the services serve.
 configure() {
 	cat >"$CONF" <<-CONF
 		[mailcow]
@@ -72,6 +73,8 @@ configure() {
 		docker = $DOCKER
 		[staging]
 		dir = $STAGING
+		[verify]
+		verify = ${VERIFY:-off}
 		[state]
 		dir = $STATE
 	CONF
@@ -207,11 +210,11 @@ await() {
 
 # --- the wire ---
 
-# use_lab_tree: the tree whose pair the lab's services serve, with mailcow's placeholder installed
+# use_lab_tree [LINE...]: the tree whose pair the lab's services serve, with mailcow's placeholder installed
 use_lab_tree() {
 	ROOT=$LAB_MAILCOW
 	SSL=$LAB_SSL
-	configure '[mailcow]' 'hostname = mail.example.org'
+	configure '[mailcow]' 'hostname = mail.example.org' "$@"
 	if [ ! -e "$BATS_FILE_TMPDIR/lab-ssl" ]; then
 		cp -a "$LAB_SSL" "$BATS_FILE_TMPDIR/lab-ssl"
 	fi

@@ -303,7 +303,7 @@ process_ended() { # FILE WITH PID
 	DOCKER
 	put_generation "$PAIRS/new"
 	certdeploy
-	expect 69 'error: postfix-mailcow: reload failed: exit status 3: first of postfix  second third' \
+	expect 69 'error: postfix-mailcow: reload failed: exit status 3: first of sh  second third' \
 		'error: dovecot-mailcow: reload failed: exit status 3: first of doveadm  second third' \
 		'error: nginx-mailcow: reload failed: exit status 3: first of sh  second third' \
 		'3 of 3 services did not load it'

@@ -1,7 +1,7 @@
 /* Endpoints as push.conf names them. */
 #include <string.h>
 
-#include "address.h"
+#include "certsync/address.h"
 #include "unit.h"
 
 static void is(const char *text, const char *host, int port)

@@ -1,6 +1,6 @@
-/* An endpoint as push.conf names it: HOST, HOST:PORT or [ADDRESS]:PORT (RFC 3986 3.2.2). */
-#ifndef ADDRESS_H
-#define ADDRESS_H
+/* An endpoint as the configuration names it: HOST, HOST:PORT or [ADDRESS]:PORT (RFC 3986 3.2.2). */
+#ifndef CERTSYNC_ADDRESS_H
+#define CERTSYNC_ADDRESS_H
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
+#include "certsync/address.h"
 #include "certsync/conf.h"
 
 #define PORT_MAX    65535

@@ -1,0 +1,387 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/journal.h"
+#include "deploy.h"
+#include "previous.h"
+
+#define REASON_MAX 1200
+
+/* The pair that was installed before, for a rollback. */
+struct history {
+	struct pair previous;
+	char healthy[RECORD_NOTE_MAX +
+		     1]; /* names of the endpoints that were, with blanks around */
+};
+
+static void history_clear(struct history *history)
+{
+	pair_clear(&history->previous);
+}
+
+static const char *wanted(const struct situation *situation)
+{
+	return bundle_fingerprint(situation->installed.bundle);
+}
+
+/* --- which endpoints were healthy, also for the run that completes this one --- */
+
+static void note_healthy(const struct situation *situation, struct history *history)
+{
+	size_t used = (size_t)snprintf(history->healthy, sizeof(history->healthy), " ");
+
+	for (size_t i = 0; i < situation->serving.count; i++) {
+		const struct serving_endpoint *endpoint = &situation->serving.endpoint[i];
+
+		if (endpoint->was_healthy && used < sizeof(history->healthy))
+			used += (size_t)snprintf(history->healthy + used,
+						 sizeof(history->healthy) - used, "%s ",
+						 endpoint->endpoint.name);
+	}
+}
+
+static void recall_healthy(struct situation *situation, const char *note)
+{
+	for (size_t i = 0; i < situation->serving.count; i++) {
+		struct serving_endpoint *endpoint = &situation->serving.endpoint[i];
+		char word[ENDPOINT_NAME_MAX + 3];
+
+		snprintf(word, sizeof(word), " %s ", endpoint->endpoint.name);
+		endpoint->was_healthy = strstr(note, word) != NULL;
+		endpoint->was_up |= endpoint->was_healthy;
+	}
+}
+
+/* --- without a look at what is served --- */
+
+/* Reload all, and take the commands' word for it. */
+static enum outcome reload_unseen(struct situation *situation)
+{
+	struct services *services = &situation->services;
+	enum outcome outcome = services_find(&situation->conf, &situation->mailcow, services);
+	size_t failed = 0;
+
+	if (outcome_failed(outcome)) {
+		journal_outcome(outcome);
+		return outcome_because(OUTCOME_INCOMPLETE,
+				       "the certificate is installed, but no service was reloaded");
+	}
+	converge_choose_all(situation);
+	outcome = services_reload(&situation->conf, services);
+	for (size_t i = 0; i < services->count; i++) {
+		failed += outcome_failed(services->service[i].outcome);
+		journal_log(services->service[i].outcome, "%s", services->service[i].reason);
+	}
+	if (outcome_failed(outcome))
+		return outcome_because(
+			OUTCOME_INCOMPLETE,
+			"the certificate is installed, but %zu of %zu services did not load it",
+			failed, services->count);
+	return install_finish(&situation->install);
+}
+
+/* --- rolling back --- */
+
+static enum outcome put_previous_back(struct situation *situation, struct history *history,
+				      const char *reason)
+{
+	struct pair failed = situation->installed;
+	enum outcome outcome;
+
+	outcome = record_write(situation->install.state, RECORD_REJECTED, &failed, reason);
+	if (!outcome_failed(outcome))
+		outcome = install_put_back(&situation->install, &history->previous, &failed);
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
+	situation->installed = history->previous;
+	history->previous = failed;
+	outcome = sni_restore(situation->install.ssl, &situation->sni);
+	if (outcome_failed(outcome))
+		journal_outcome(outcome_in(outcome, "%s", situation->mailcow.ssl_dir));
+	journal_step("the previous certificate %s is in place again", wanted(situation));
+	return OUTCOME_OK;
+}
+
+static bool can_roll_back(const struct situation *situation, const struct history *history)
+{
+	return history->previous.bundle &&
+	       !bundle_same_leaf(history->previous.bundle, situation->installed.bundle);
+}
+
+/* ${reason}: what became of the new certificate. */
+static enum outcome roll_back(struct situation *situation, struct history *history,
+			      const char *reason)
+{
+	enum outcome outcome;
+
+	journal_log(OUTCOME_NOT_SERVED, "%s", reason);
+	outcome = put_previous_back(situation, history, reason);
+	if (outcome_failed(outcome))
+		return outcome;
+	converge_choose_all(situation);
+	outcome = converge(situation, wanted(situation));
+	if (outcome_failed(outcome))
+		return outcome;
+	if (converge_broke_something(situation)) {
+		char state[REASON_MAX];
+
+		converge_describe(situation, wanted(situation), state, sizeof(state));
+		return outcome_because(
+			OUTCOME_ROLLBACK_FAILED, "%s was put back in the place of %s, but %s",
+			wanted(situation), bundle_fingerprint(history->previous.bundle), state);
+	}
+	outcome = install_finish(&situation->install);
+	if (outcome_failed(outcome))
+		return outcome;
+	return outcome_because(OUTCOME_ROLLED_BACK,
+			       "%s was rolled back: %s is installed and served again",
+			       bundle_fingerprint(history->previous.bundle), wanted(situation));
+}
+
+/* --- proving --- */
+
+/* How well is the installed certificate served? */
+static enum outcome judge(struct situation *situation)
+{
+	const struct serving *serving = &situation->serving;
+	char state[REASON_MAX];
+
+	converge_describe(situation, wanted(situation), state, sizeof(state));
+	if (serving_count(serving, SERVING_STALE))
+		return outcome_because(OUTCOME_NOT_SERVED, "%s", state);
+	if (serving_count(serving, SERVING_DOWN))
+		return outcome_because(OUTCOME_ENDPOINT_DOWN, "%s", state);
+	return outcome_because(OUTCOME_SERVED, "%s", state);
+}
+
+/* Have the chosen services serve the installed pair, which is ${fresh}: it may be rolled back. */
+static enum outcome prove(struct situation *situation, struct history *history, bool fresh)
+{
+	enum outcome outcome = converge(situation, wanted(situation));
+
+	if (outcome_failed(outcome))
+		return outcome;
+	outcome = judge(situation);
+	if (!converge_broke_something(situation) || outcome == OUTCOME_SERVED) {
+		enum outcome finished = install_finish(&situation->install);
+
+		if (outcome_failed(finished))
+			return finished;
+		return outcome;
+	}
+	if (fresh && can_roll_back(situation, history)) {
+		char reason[REASON_MAX];
+
+		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+		return roll_back(situation, history, reason);
+	}
+	return outcome;
+}
+
+/* Find the containers; without them nothing can be reloaded, but the pair is in place. */
+static enum outcome find_services(struct situation *situation)
+{
+	enum outcome outcome =
+		services_find(&situation->conf, &situation->mailcow, &situation->services);
+
+	if (!outcome_failed(outcome))
+		return outcome;
+	journal_outcome(outcome);
+	return OUTCOME_INCOMPLETE;
+}
+
+/* ${complaint} is a failure that stopped nothing; the run ends with it if nothing worse came. */
+static enum outcome conclude(enum outcome outcome, enum outcome complaint, const char *words)
+{
+	char reason[REASON_MAX];
+
+	if (!outcome_failed(complaint))
+		return outcome;
+	if (outcome_failed(outcome)) {
+		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+		journal_log(complaint, "%s", words);
+		return outcome_because(outcome, "%s", reason);
+	}
+	journal_outcome(outcome);
+	return outcome_because(complaint, "%s", words);
+}
+
+/* Bring the SNI directories in step. True: one was changed. A failure is put into ${complaint}. */
+static bool update_sni(struct situation *situation, enum outcome *complaint, char *words)
+{
+	bool changed = false;
+	enum outcome updated;
+
+	*complaint = situation_compare_sni(situation, &situation->installed);
+	snprintf(words, REASON_MAX, "%s", outcome_reason(*complaint));
+	if (strcmp(situation->conf.sni, "update") != 0)
+		return false;
+	updated = sni_update(situation->install.ssl, &situation->installed, &situation->sni);
+	if (outcome_failed(updated)) {
+		*complaint = outcome_in(updated, "%s", situation->mailcow.ssl_dir);
+		snprintf(words, REASON_MAX, "%s", outcome_reason(updated));
+	}
+	for (size_t i = 0; i < situation->sni.count; i++) {
+		if (!situation->sni.directory[i].updated)
+			continue;
+		changed = true;
+		journal_log(OUTCOME_SNI_UPDATED, "%s/%s has the installed pair now",
+			    situation->mailcow.ssl_dir, situation->sni.directory[i].name);
+	}
+	return changed;
+}
+
+static enum outcome deployed(const struct situation *situation, enum outcome outcome)
+{
+	char state[64] = "";
+
+	if (outcome_failed(outcome))
+		return outcome;
+	record_remove(situation->install.state, RECORD_REJECTED);
+	if (situation->conf.verify)
+		snprintf(state, sizeof(state), "; %zu of %zu endpoints serve it",
+			 serving_count(&situation->serving, SERVING_CURRENT),
+			 serving_asked(&situation->serving));
+	return outcome_because(OUTCOME_DEPLOYED, "deployed %s for %s%s", wanted(situation),
+			       situation->mailcow.hostname, state);
+}
+
+/* --- the interface --- */
+
+enum outcome deploy_staged(struct situation *situation)
+{
+	_cleanup_(history_clear) struct history history = { .healthy = "" };
+	enum outcome outcome, complaint, found = OUTCOME_OK;
+	char words[REASON_MAX];
+
+	if (situation->conf.verify) {
+		found = find_services(situation);
+		if (!outcome_failed(found))
+			converge_test(situation);
+	}
+	note_healthy(situation, &history);
+	situation->install.note = history.healthy;
+	outcome =
+		install_pair(&situation->install, &situation->staging.pair, &situation->installed);
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
+	journal_step("installed in %s", situation->mailcow.ssl_dir);
+	history.previous = situation->installed;
+	situation->installed = situation->staging.pair;
+	situation->staging.pair = (struct pair){ .bundle = NULL };
+
+	update_sni(situation, &complaint, words);
+	if (!situation->conf.verify)
+		outcome = reload_unseen(situation);
+	else if (outcome_failed(found))
+		outcome = outcome_because(OUTCOME_INCOMPLETE, "the certificate is installed, but "
+							      "no service was reloaded");
+	else {
+		converge_choose_all(situation);
+		outcome = prove(situation, &history, true);
+	}
+	return conclude(deployed(situation, outcome), complaint, words);
+}
+
+bool deploy_is_behind(struct situation *situation)
+{
+	return converge_choose_stale(situation) > 0;
+}
+
+/* The reload that ${fingerprint}'s installation, or --force, asks for. */
+static enum outcome reload_installed(struct situation *situation)
+{
+	enum outcome outcome = install_mark_pending(&situation->install, &situation->installed);
+
+	if (!outcome_failed(outcome))
+		outcome = reload_unseen(situation);
+	if (outcome_failed(outcome))
+		return outcome;
+	return outcome_because(OUTCOME_RELOADED, "all services were reloaded with %s",
+			       wanted(situation));
+}
+
+/*
+ * An earlier run did not come to the proof: what it knew is in its record. True: it was about to
+ * roll the installed pair back.
+ */
+static bool resume(struct situation *situation, struct history *history)
+{
+	struct record record;
+
+	if (record_read(situation->install.state, RECORD_PENDING, &record))
+		recall_healthy(situation, record.note);
+	snprintf(history->healthy, sizeof(history->healthy), "%s", record.note);
+	situation->install.note = history->healthy;
+	previous_read(situation->install.state, &history->previous);
+	return record_read(situation->install.state, RECORD_REJECTED, &record) &&
+	       record_is_of(&record, &situation->installed) && can_roll_back(situation, history);
+}
+
+static enum outcome heal(struct situation *situation, struct history *history, bool all, bool fresh)
+{
+	enum outcome outcome;
+
+	if (all || fresh)
+		converge_choose_all(situation);
+	else
+		converge_choose_stale(situation);
+	outcome = find_services(situation);
+	if (outcome_failed(outcome))
+		return outcome_because(OUTCOME_INCOMPLETE, "the certificate is installed, but no "
+							   "service was reloaded");
+	outcome = prove(situation, history, fresh);
+	if (outcome != OUTCOME_SERVED)
+		return outcome;
+	return outcome_because(OUTCOME_RELOADED, "%s is served again: %zu of %zu endpoints",
+			       wanted(situation),
+			       serving_count(&situation->serving, SERVING_CURRENT),
+			       serving_asked(&situation->serving));
+}
+
+/* All is as it should be. */
+static enum outcome nothing_to_do(const struct situation *situation)
+{
+	const char *staged = situation->staging.pair.bundle ? "" : "nothing new is staged, ";
+
+	if (!situation->conf.verify)
+		return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s%s is installed",
+				       staged, wanted(situation));
+	return outcome_because(
+		OUTCOME_NOTHING_TO_DO,
+		"nothing to do: %s%s is installed, and %zu of %zu endpoints serve it", staged,
+		wanted(situation), serving_count(&situation->serving, SERVING_CURRENT),
+		serving_asked(&situation->serving));
+}
+
+enum outcome deploy_installed(struct situation *situation)
+{
+	_cleanup_(history_clear) struct history history = { .healthy = "" };
+	bool pending = install_is_pending(&situation->install), changed;
+	enum outcome outcome, complaint;
+	char words[REASON_MAX];
+
+	changed = update_sni(situation, &complaint, words);
+	if (!situation->conf.verify) {
+		outcome = pending || changed || situation->options->force
+				  ? reload_installed(situation)
+				  : nothing_to_do(situation);
+		return conclude(outcome, complaint, words);
+	}
+	if (pending && resume(situation, &history)) {
+		outcome = find_services(situation);
+		if (!outcome_failed(outcome))
+			outcome = roll_back(situation, &history,
+					    "an earlier run was about to roll back");
+	} else if (changed || situation->options->force || deploy_is_behind(situation) ||
+		   (pending && converge_broke_something(situation)))
+		outcome = heal(situation, &history, changed || situation->options->force, pending);
+	else
+		outcome = judge(situation);
+	if (outcome == OUTCOME_SERVED && pending)
+		outcome = install_finish(&situation->install);
+	if (!outcome_failed(outcome) && outcome != OUTCOME_RELOADED)
+		outcome = nothing_to_do(situation);
+	return conclude(outcome, complaint, words);
+}

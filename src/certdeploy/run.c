@@ -1,0 +1,167 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/journal.h"
+#include "certsync/text.h"
+#include "deploy.h"
+#include "overview.h"
+#include "run.h"
+
+/* From here on every record says which certificate it is about. */
+static void describe(const struct bundle *bundle)
+{
+	char not_after[TEXT_TIME_LEN + 1];
+
+	text_time(not_after, bundle_not_after(bundle));
+	journal_field("CERTSYNC_FINGERPRINT", bundle_fingerprint(bundle));
+	journal_field("CERTSYNC_NOT_AFTER", not_after);
+	journal_step("certificate %s, %s, valid until %s", bundle_fingerprint(bundle),
+		     bundle_key_type(bundle), not_after);
+}
+
+/* Nothing good is staged: that is well if what is installed is good. */
+static enum outcome judge_installed(const struct situation *situation)
+{
+	const struct bundle *bundle = situation->installed.bundle;
+	const char *dir = situation->conf.staging_dir;
+	enum outcome outcome;
+	char reason[512];
+
+	if (!bundle)
+		return outcome_because(OUTCOME_NOTHING_STAGED,
+				       "%s: no certificate is staged, and no pair is installed: %s",
+				       dir, situation->no_pair);
+	if (!install_is_real(&situation->install))
+		return outcome_because(
+			OUTCOME_NOTHING_STAGED,
+			"%s: no certificate is staged, and in %s cert.pem or key.pem is a "
+			"symbolic link, which mailcow's containers cannot follow",
+			dir, situation->mailcow.ssl_dir);
+	outcome = bundle_check(bundle, situation->mailcow.hostname, situation->now);
+	if (!outcome_failed(outcome))
+		return OUTCOME_OK;
+	snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+	return outcome_because(OUTCOME_NOTHING_STAGED,
+			       "%s: no certificate is staged, and the installed one will not do: "
+			       "%s",
+			       dir, reason);
+}
+
+/* What a run would do now. */
+static enum outcome say(struct situation *situation, bool install)
+{
+	const struct bundle *bundle =
+		install ? situation->staging.pair.bundle : situation->installed.bundle;
+	const char *fingerprint = bundle_fingerprint(bundle);
+	char state[1024];
+
+	if (install)
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would install %s and reload %s",
+				       fingerprint, situation->conf.services);
+	if (situation->options->force || install_is_pending(&situation->install))
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would reload %s with %s",
+				       situation->conf.services, fingerprint);
+	if (situation->conf.verify && deploy_is_behind(situation)) {
+		converge_describe(situation, fingerprint, state, sizeof(state));
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would reload the services, as %s",
+				       state);
+	}
+	return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s is installed",
+			       fingerprint);
+}
+
+static enum outcome carry_out(struct situation *situation)
+{
+	bool staged = situation->staging.pair.bundle;
+	bool install = staged && (situation->options->force || !situation_is_installed(situation));
+	enum outcome outcome = OUTCOME_OK;
+
+	if (staged || situation->installed.bundle)
+		describe(staged ? situation->staging.pair.bundle : situation->installed.bundle);
+	/* What is wrong with it, the services had better not load. */
+	if (!staged)
+		outcome = judge_installed(situation);
+	if (!outcome_failed(outcome) && situation->conf.verify)
+		outcome = situation_look(situation, NULL);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (situation->options->dry_run)
+		return say(situation, install);
+	return install ? deploy_staged(situation) : deploy_installed(situation);
+}
+
+/* What was refused makes every run fail until a good one comes, whatever else there was to do. */
+static enum outcome refuse(const struct situation *situation)
+{
+	return outcome_because(situation->staging.rejected, "refused: %s",
+			       situation->staging.reason);
+}
+
+/* Is what was chosen installed for good, although something else may be wrong? */
+static bool is_deployed(enum outcome outcome)
+{
+	return !outcome_failed(outcome) || outcome == OUTCOME_ENDPOINT_DOWN ||
+	       outcome == OUTCOME_SNI_SHADOWED;
+}
+
+/*
+ * Remove what is of no more use from staging; ${outcome} is what the run came to, and what was
+ * chosen is ${deployed}. A failure to remove keys is a failure of the run, but stops nothing.
+ */
+static enum outcome clean_staging(struct situation *situation, enum outcome outcome, bool deployed)
+{
+	enum outcome tidied = OUTCOME_OK, stale;
+	char reason[1024];
+
+	snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+	if (deployed)
+		tidied = staging_tidy(&situation->staging);
+	stale = staging_remove_stale(&situation->staging);
+	if (!outcome_failed(tidied))
+		tidied = stale;
+	if (!outcome_failed(tidied))
+		return outcome_because(outcome, "%s", reason);
+	if (!outcome_failed(outcome)) {
+		journal_log(outcome, "%s", reason);
+		return tidied;
+	}
+	journal_outcome(tidied);
+	return outcome_because(outcome, "%s", reason);
+}
+
+static enum outcome run_steps(struct situation *situation)
+{
+	enum outcome outcome = situation_read(situation);
+	bool staged, refused, deployed = false;
+
+	if (outcome_failed(outcome))
+		return outcome;
+	staged = situation->staging.pair.bundle;
+	refused = outcome_failed(situation->staging.rejected);
+	if (!refused || staged || situation->installed.bundle) {
+		outcome = carry_out(situation);
+		deployed = staged && is_deployed(outcome);
+		/* What is told of the installed one then tells nothing new. */
+		if (refused && outcome != OUTCOME_NOTHING_STAGED)
+			journal_outcome(outcome);
+	}
+	if (refused)
+		outcome = refuse(situation);
+	return situation->options->dry_run ? outcome : clean_staging(situation, outcome, deployed);
+}
+
+int run_command(const struct command_options *options)
+{
+	_cleanup_(situation_clear) struct situation situation;
+	enum outcome outcome;
+
+	situation_begin(&situation, options, options->dry_run);
+	outcome = run_steps(&situation);
+	journal_outcome(outcome);
+	journal_status("%s", outcome_reason(outcome));
+	if (situation.serving.count && !options->quiet && isatty(STDOUT_FILENO))
+		overview_endpoints(&situation.serving, stdout);
+	return outcome_text(outcome)->status;
+}

@@ -1,0 +1,248 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/journal.h"
+#include "certsync/state.h"
+#include "situation.h"
+
+void situation_begin(struct situation *situation, const struct command_options *options,
+		     bool looking)
+{
+	memset(situation, 0, sizeof(*situation));
+	situation->options = options;
+	situation->looking = looking;
+	situation->now = time(NULL);
+	situation->install = (struct install){ .ssl = -1, .state = -1 };
+	situation->staging.dir = -1;
+}
+
+void situation_clear(struct situation *situation)
+{
+	deploy_conf_clear(&situation->conf);
+	fd_closep(&situation->install.ssl);
+	fd_closep(&situation->install.state);
+	pair_clear(&situation->installed);
+	bundle_freep(&situation->installed_leaf);
+	staging_clear(&situation->staging);
+	sni_clear(&situation->sni);
+}
+
+static enum outcome read_configuration(struct situation *situation)
+{
+	enum outcome outcome = deploy_conf_load(situation->options->conf, &situation->conf);
+
+	if (!outcome_failed(outcome))
+		outcome = services_parse(situation->conf.services, &situation->services);
+	if (!outcome_failed(outcome))
+		outcome = mailcow_read(&situation->conf, &situation->mailcow);
+	if (outcome_failed(outcome))
+		return outcome;
+	journal_field("CERTSYNC_HOST", situation->mailcow.hostname);
+	if (situation->mailcow.acme)
+		journal_log(OUTCOME_ACME_ENABLED,
+			    "%s/mailcow.conf: SKIP_LETS_ENCRYPT is not y: mailcow's own ACME "
+			    "client may replace the certificate",
+			    situation->conf.root);
+	return OUTCOME_OK;
+}
+
+static enum outcome open_directories(struct situation *situation)
+{
+	const char *state = situation->conf.state_dir;
+	enum outcome outcome = situation->looking ? state_look(state, &situation->install.state)
+						  : state_open(state, &situation->install.state);
+
+	if (!outcome_failed(outcome))
+		outcome = file_open_directory(situation->mailcow.ssl_dir, &situation->install.ssl);
+	return outcome;
+}
+
+static enum outcome settle_installed(struct situation *situation)
+{
+	const struct install *install = &situation->install;
+	enum outcome outcome = OUTCOME_OK;
+
+	if (!situation->looking) {
+		outcome = install_recover(install);
+		if (outcome == OUTCOME_COMPLETED)
+			journal_outcome(outcome);
+		if (!outcome_failed(outcome))
+			outcome = install_correct_modes(install);
+	}
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
+	outcome = install_read(install, &situation->installed);
+	/*
+	 * There may be no pair; but one that is there and cannot be read must not count for none.
+	 */
+	if (outcome == OUTCOME_FILE_IO || outcome == OUTCOME_FILE_DENIED ||
+	    outcome == OUTCOME_NO_MEMORY)
+		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
+	if (outcome_failed(outcome)) {
+		snprintf(situation->no_pair, sizeof(situation->no_pair), "%s",
+			 outcome_reason(outcome));
+		journal_detail("%s: no usable pair is installed: %s", situation->mailcow.ssl_dir,
+			       situation->no_pair);
+		/* Its certificate alone still says what would be a step back. */
+		if (situation->installed.chain.len)
+			bundle_load_leaf(&situation->installed.chain, &situation->installed_leaf);
+	}
+	return OUTCOME_OK;
+}
+
+static enum outcome choose_staged(struct situation *situation)
+{
+	struct staging_rules rules = {
+		.dir = situation->conf.staging_dir,
+		.hostname = situation->mailcow.hostname,
+		.ca_file = situation->conf.ca_file,
+		.installed = situation_installed(situation),
+		.installed_arrived = situation->installed.arrived,
+		.now = situation->now,
+	};
+
+	if (!situation->options->force &&
+	    record_read(situation->install.state, RECORD_REJECTED, &situation->rejected))
+		rules.rejected = &situation->rejected;
+	return staging_choose(&rules, &situation->staging);
+}
+
+enum outcome situation_read(struct situation *situation)
+{
+	enum outcome outcome = read_configuration(situation);
+
+	if (!outcome_failed(outcome))
+		outcome = open_directories(situation);
+	if (!outcome_failed(outcome))
+		outcome = settle_installed(situation);
+	if (!outcome_failed(outcome))
+		outcome = choose_staged(situation);
+	return outcome;
+}
+
+const struct bundle *situation_installed(const struct situation *situation)
+{
+	return situation->installed.bundle ? situation->installed.bundle
+					   : situation->installed_leaf;
+}
+
+bool situation_is_installed(const struct situation *situation)
+{
+	return situation->installed.bundle && install_is_real(&situation->install) &&
+	       bytes_equal(&situation->staging.pair.chain, &situation->installed.chain) &&
+	       bytes_equal(&situation->staging.pair.key, &situation->installed.key);
+}
+
+/* --- what is served --- */
+
+static enum outcome list_endpoints(struct situation *situation)
+{
+	struct endpoints endpoints;
+	enum outcome outcome =
+		endpoints_find(&situation->mailcow, situation->conf.endpoints, &endpoints);
+
+	for (size_t i = 0; i < endpoints.count && !outcome_failed(outcome); i++) {
+		struct serving_endpoint *serving = &situation->serving.endpoint[i];
+
+		*serving = (struct serving_endpoint){
+			.endpoint = endpoints.endpoint[i],
+			.service =
+				services_of_kind(&situation->services, endpoints.endpoint[i].kind),
+		};
+		serving->state = serving->service ? SERVING_DOWN : SERVING_SKIPPED;
+		if (!serving->service)
+			journal_detail("%s: not asked, as no %s is among the services",
+				       serving->endpoint.name, serving->endpoint.kind);
+		situation->serving.count = i + 1;
+	}
+	return outcome;
+}
+
+/*
+ * Nobody listens: perhaps mailcow does not publish that port at all (docker-compose.override.yml).
+ * Docker is asked only then.
+ */
+static void skip_unpublished(struct situation *situation)
+{
+	struct serving *serving = &situation->serving;
+
+	if (!serving_first(serving, SERVING_DOWN) ||
+	    outcome_failed(
+		    services_find(&situation->conf, &situation->mailcow, &situation->services)))
+		return;
+	for (size_t i = 0; i < serving->count; i++) {
+		struct serving_endpoint *endpoint = &serving->endpoint[i];
+
+		if (endpoint->state != SERVING_DOWN || !endpoint->endpoint.inside ||
+		    endpoint->named.result != WIRE_REFUSED ||
+		    !service_is_running(endpoint->service) ||
+		    service_publishes(endpoint->service, endpoint->endpoint.inside))
+			continue;
+		endpoint->state = SERVING_SKIPPED;
+		journal_log(OUTCOME_ENDPOINT_SKIPPED,
+			    "%s (%s port %d) is not asked: %s does not publish it",
+			    endpoint->endpoint.name, endpoint->endpoint.address,
+			    endpoint->endpoint.port, endpoint->service->name);
+	}
+}
+
+enum outcome situation_look(struct situation *situation, const char *roots)
+{
+	const struct bundle *installed = situation_installed(situation);
+	struct serving *serving = &situation->serving;
+	enum outcome outcome = list_endpoints(situation);
+
+	serving->hostname = situation->mailcow.hostname;
+	serving->roots = roots;
+	serving->timeout = situation->conf.verify_timeout;
+	serving->settle = situation->conf.settle;
+	if (!outcome_failed(outcome))
+		outcome = serving_ask(serving, serving_any,
+				      installed ? bundle_fingerprint(installed) : "");
+	if (outcome_failed(outcome))
+		return outcome;
+	skip_unpublished(situation);
+	for (size_t i = 0; i < serving->count; i++) {
+		struct serving_endpoint *endpoint = &serving->endpoint[i];
+
+		endpoint->was_up =
+			endpoint->state == SERVING_CURRENT || endpoint->state == SERVING_STALE;
+		endpoint->was_healthy = endpoint->state == SERVING_CURRENT;
+	}
+	return OUTCOME_OK;
+}
+
+/* --- directories for names of their own --- */
+
+enum outcome situation_compare_sni(struct situation *situation, const struct pair *pair)
+{
+	const char *what = situation->conf.sni;
+	struct sni *sni = &situation->sni;
+	enum outcome outcome;
+
+	sni_clear(sni);
+	if (!strcmp(what, "ignore") || !pair->bundle)
+		return OUTCOME_OK;
+	outcome = sni_find(situation->install.ssl, pair, situation->mailcow.hostname, sni);
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
+	for (size_t i = 0; i < sni->count; i++) {
+		struct sni_directory *directory = &sni->directory[i];
+
+		if (directory->state == SNI_SHADOWING)
+			outcome = outcome_because(
+				OUTCOME_SNI_SHADOWED,
+				"%s/%s has another certificate, which is served for %s; the "
+				"installed one cannot take its place, as it does not cover %s",
+				situation->mailcow.ssl_dir, directory->name,
+				situation->mailcow.hostname, directory->uncovered);
+		if (directory->state == SNI_STALE && strcmp(what, "update") != 0)
+			journal_log(
+				OUTCOME_SNI_STALE,
+				"%s/%s has another certificate, which is served for the names in "
+				"its file domains",
+				situation->mailcow.ssl_dir, directory->name);
+	}
+	return outcome;
+}
