@@ -47,8 +47,11 @@ image_make() {
 
 # container_run SERVICE PORTS...: one container as compose would name and label it
 container_run() {
-	local service=$1 port publish=()
+	local service=$1 port publish=() mounts=()
 	shift
+	if [ "$service" = dovecot-mailcow ]; then
+		mounts=(--volume "$LAB_MAILCOW/data/conf/dovecot:/etc/dovecot/mailcow:ro")
+	fi
 	for port; do
 		publish+=(--publish "127.0.0.1:$((LAB_PORT_BASE + port)):$port")
 	done
@@ -61,7 +64,7 @@ container_run() {
 		--label "com.docker.compose.project.config_files=$LAB_MAILCOW/docker-compose.yml" \
 		--restart always --env "MAILCOW_HOSTNAME=$LAB_HOSTNAME" --env "BRIDGE_NET=$BRIDGE_NET.0/24" \
 		--volume "$LAB_SSL:/etc/ssl/mail:ro" --volume "$LAB/containers:/lab:ro" \
-		"${publish[@]}" lab-mail "/lab/$service" >>"$LOG/containers.log" 2>&1 ||
+		"${mounts[@]}" "${publish[@]}" lab-mail "/lab/$service" >>"$LOG/containers.log" 2>&1 ||
 		die "container $service did not start, see $LOG/containers.log"
 }
 

@@ -2,7 +2,7 @@
 # mailcow - what mailcow's own directory looks like to a program that reads it
 
 mailcow_tree() {
-	mkdir -p "$LAB_SSL"
+	mkdir -p "$LAB_SSL" "$LAB_MAILCOW/data/conf/dovecot"
 	# The pair mailcow begins with until it gets a real one: its subject is the same there.
 	openssl req -x509 -newkey rsa:2048 -nodes -days 365 -sha256 \
 		-subj "/C=DE/ST=NRW/L=Willich/O=mailcow/OU=mailcow/CN=$LAB_HOSTNAME" \
