@@ -41,6 +41,9 @@
 	X(LINEAGE_SKIPPED, EX_OK, LOG_WARNING, OUTCOME_BY_PUSH, "24c86c16d4c34b6786dacdeede8ed3a7", \
 	  "A lineage that cannot be read was passed over", \
 	  "See whether it is the mail host's: then have Nginx Proxy Manager renew it; if it is of no more use, delete it there.") \
+	X(NOT_ASKED, EX_OK, LOG_NOTICE, OUTCOME_BY_PUSH, "7ddff85741274b1a966487159f6aefb0", \
+	  "The mail host could not be asked which certificate it serves", \
+	  "If it never can be asked from here, name another endpoint in section [verify] of push.conf, or set verify = off.") \
 	X(MARKER_IGNORED, EX_OK, LOG_WARNING, OUTCOME_BY_PUSH, "746fb3a5214f4ba2b9b3995723ec3d70", \
 	  "A line of known_hosts has a marker that is not understood", \
 	  "Give the host's own key in a plain line, or pin it with host_key in push.conf.") \
@@ -194,6 +197,9 @@
 	X(REMOTE_FULL, EX_IOERR, LOG_ERR, OUTCOME_BY_PUSH, "734945b2c54043caabd114fcfc747202", \
 	  "The mail host could not store the files", \
 	  "Check free space and quota of the staging directory's file system there (df, quota).") \
+	X(NOT_PROPAGATED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_PUSH, "c4f3d444ec1d498dad5b41f87b55ecf5", \
+	  "The mail host does not serve the certificate that was pushed", \
+	  "On the mail host, see what 'certdeploy check' and 'journalctl -u mailcow-cert-deploy' say; the certificate is pushed again.") \
 	X(INTERRUPTED, EX_TEMPFAIL, LOG_WARNING, OUTCOME_BY_PUSH, "9ad702e44dd747b8a3cd05deb24c226a", \
 	  "The run was interrupted before the certificate was pushed", \
 	  "Run again; nothing was left behind that would be deployed.") \

@@ -17,4 +17,9 @@ void text_printable(char *to, size_t size, const char *from, size_t len);
 /* ${when} as ISO 8601 in UTC. */
 void text_time(char to[static TEXT_TIME_LEN + 1], time_t when);
 
+#define TEXT_SPAN_LEN 31
+
+/* So many ${seconds} in a unit that fits: "1 minute", "3 hours", "20 days". */
+void text_span(char to[static TEXT_SPAN_LEN + 1], time_t seconds);
+
 #endif

@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "certsync/bundle.h"
@@ -27,6 +29,15 @@ bool last_fp_is(int state, const char *fingerprint)
 	}
 	return strcspn(bytes.data, " \t\r\n") == BUNDLE_FINGERPRINT_LEN &&
 	       !strncasecmp(bytes.data, fingerprint, BUNDLE_FINGERPRINT_LEN);
+}
+
+time_t last_fp_when(int state)
+{
+	struct stat status;
+
+	if (state < 0 || fstatat(state, LAST_FP, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return status.st_mtim.tv_sec;
 }
 
 enum outcome last_fp_write(int state, const char *fingerprint)

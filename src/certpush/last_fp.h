@@ -6,6 +6,7 @@
 #define LAST_FP_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "certsync/outcome.h"
 
@@ -14,6 +15,9 @@
  * file does not.
  */
 bool last_fp_is(int state, const char *fingerprint);
+
+/* When last_fp in ${state} was written; 0 if there is none. */
+time_t last_fp_when(int state);
 
 /*
  * Write ${fingerprint} to last_fp, so that a crash leaves the old one or the new one. FILE_WRITE.

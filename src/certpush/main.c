@@ -1,5 +1,6 @@
 /* certpush: put the mail host's certificate into its staging directory when it has changed. */
 
+#include <stdio.h>
 #include <time.h>
 
 #include "certsync/cleanup.h"
@@ -14,6 +15,9 @@
 #include "list.h"
 #include "push_conf.h"
 #include "remote.h"
+#include "served.h"
+
+#define REASON_MAX 1024
 
 /* From here on every record says which certificate it is about. */
 static void describe(const struct push_conf *conf, const struct lineage *lineage)
@@ -51,13 +55,60 @@ static enum outcome push(const struct push_conf *conf, int state, const struct b
 			       conf->host, generation);
 }
 
+/* Judge the pair and push it, or say what would be pushed. */
+static enum outcome deliver(const struct command_options *options, const struct push_conf *conf,
+			    int state, const char *lineage, time_t now)
+{
+	_cleanup_(bytes_clear) struct bytes chain = BYTES_NONE, key = BYTES_NONE;
+	_cleanup_(bundle_freep) struct bundle *bundle = NULL;
+	enum outcome outcome;
+
+	interrupt_catch();
+	outcome = lineage_read_pair(conf, lineage, now, &chain, &key, &bundle);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (!options->dry_run)
+		return push(conf, state, bundle, &chain, &key);
+	outcome = remote_check_settings(conf);
+	if (outcome_failed(outcome))
+		return outcome;
+	return outcome_because(OUTCOME_DRY_RUN,
+			       "dry run: would push %s (%s) to %s@%s port %d, directory %s",
+			       lineage, bundle_fingerprint(bundle), conf->user, conf->host,
+			       conf->port, conf->staging);
+}
+
+/*
+ * What was pushed is not served, for the reason recorded: push it again, and end with that failure
+ * even if it goes well. If it does not, why it does not is what is to be cured first.
+ */
+static enum outcome deliver_again(const struct command_options *options,
+				  const struct push_conf *conf, int state, const char *lineage,
+				  time_t now)
+{
+	char reason[REASON_MAX];
+	enum outcome outcome;
+
+	snprintf(reason, sizeof(reason), "%s", outcome_reason(OUTCOME_NOT_PROPAGATED));
+	if (options->dry_run) {
+		journal_log(OUTCOME_DRY_RUN, "dry run: %s", reason);
+		return deliver(options, conf, state, lineage, now);
+	}
+	outcome = deliver(options, conf, state, lineage, now);
+	if (outcome_failed(outcome)) {
+		journal_log(OUTCOME_NOT_PROPAGATED, "%s", reason);
+		return outcome;
+	}
+	journal_outcome(outcome);
+	return outcome_because(OUTCOME_NOT_PROPAGATED, "%s; it was pushed again", reason);
+}
+
 static enum outcome run(const struct command_options *options)
 {
 	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
 	_cleanup_(lineage_clear) struct lineage lineage = { .bundle = NULL };
-	_cleanup_(bytes_clear) struct bytes chain = BYTES_NONE, key = BYTES_NONE;
-	_cleanup_(bundle_freep) struct bundle *bundle = NULL;
 	_cleanup_(fd_closep) int state = -1;
+	const char *fingerprint;
 	time_t now = time(NULL);
 	enum outcome outcome;
 
@@ -76,24 +127,17 @@ static enum outcome run(const struct command_options *options)
 				   : state_open(conf.state_dir, &state);
 	if (outcome_failed(outcome))
 		return outcome;
-	if (!options->force && last_fp_is(state, bundle_fingerprint(lineage.bundle)))
+	fingerprint = bundle_fingerprint(lineage.bundle);
+	if (options->force || !last_fp_is(state, fingerprint))
+		return deliver(options, &conf, state, lineage.name, now);
+	if (!conf.verify)
 		return outcome_because(OUTCOME_NOTHING_TO_DO,
 				       "nothing to do: %s was pushed before (%s)", lineage.name,
-				       bundle_fingerprint(lineage.bundle));
-
-	interrupt_catch();
-	outcome = lineage_read_pair(&conf, lineage.name, now, &chain, &key, &bundle);
-	if (outcome_failed(outcome))
-		return outcome;
-	if (!options->dry_run)
-		return push(&conf, state, bundle, &chain, &key);
-	outcome = remote_check_settings(&conf);
-	if (outcome_failed(outcome))
-		return outcome;
-	return outcome_because(OUTCOME_DRY_RUN,
-			       "dry run: would push %s (%s) to %s@%s port %d, directory %s",
-			       lineage.name, bundle_fingerprint(bundle), conf.user, conf.host,
-			       conf.port, conf.staging);
+				       fingerprint);
+	outcome = served_confirm(&conf, lineage.name, fingerprint, last_fp_when(state), now);
+	if (outcome == OUTCOME_NOT_PROPAGATED)
+		outcome = deliver_again(options, &conf, state, lineage.name, now);
+	return outcome;
 }
 
 static int run_command(const struct command_options *options)

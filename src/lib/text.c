@@ -1,4 +1,5 @@
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "certsync/text.h"
@@ -46,4 +47,26 @@ void text_time(char to[static TEXT_TIME_LEN + 1], time_t when)
 	if (!gmtime_r(&when, &parts) ||
 	    !strftime(to, TEXT_TIME_LEN + 1, "%Y-%m-%dT%H:%M:%SZ", &parts))
 		snprintf(to, TEXT_TIME_LEN + 1, "unknown");
+}
+
+void text_span(char to[static TEXT_SPAN_LEN + 1], time_t seconds)
+{
+	static const struct {
+		const char *name;
+		time_t seconds;
+		time_t from; /* smaller ones are told in the next unit */
+	} units[] = { { "day", 86400, 2 * (time_t)86400 },
+		      { "hour", 3600, 2 * (time_t)3600 },
+		      { "minute", 60, 60 },
+		      { "second", 1, 0 } };
+	size_t i = 0;
+	time_t number;
+
+	if (seconds < 0)
+		seconds = 0;
+	while (seconds < units[i].from)
+		i++;
+	number = seconds / units[i].seconds;
+	snprintf(to, TEXT_SPAN_LEN + 1, "%jd %s%s", (intmax_t)number, units[i].name,
+		 number == 1 ? "" : "s");
 }

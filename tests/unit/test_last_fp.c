@@ -33,6 +33,20 @@ static void what_was_written_is_what_was_pushed(void **state)
 	assert_int_equal(status.st_size, strlen(ONE "\n"));
 }
 
+static void it_was_pushed_when_it_was_written(void **state)
+{
+	const struct timespec times[] = { { .tv_sec = 1795744807 }, { .tv_sec = 1795744807 } };
+
+	(void)state;
+	assert_int_equal(last_fp_when(-1), 0);
+	assert_int_equal(last_fp_when(scratch_fd), 0);
+	assert_int_equal(last_fp_write(scratch_fd, ONE), OUTCOME_OK);
+	assert_int_equal(utimensat(scratch_fd, "last_fp", times, 0), 0);
+	assert_int_equal(last_fp_when(scratch_fd), 1795744807);
+	assert_int_equal(last_fp_write(scratch_fd, ONE), OUTCOME_OK);
+	assert_true(last_fp_when(scratch_fd) != 1795744807);
+}
+
 /* Somebody's script wrote it: with echo, without a newline, in lower case. */
 static void the_form_of_the_line_does_not_matter(void **state)
 {
@@ -71,6 +85,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scratch_test(without_a_file_or_a_directory_nothing_was_pushed),
 		scratch_test(what_was_written_is_what_was_pushed),
+		scratch_test(it_was_pushed_when_it_was_written),
 		scratch_test(the_form_of_the_line_does_not_matter),
 		scratch_test(an_odd_file_is_no_fingerprint),
 		scratch_test(a_link_is_not_followed),

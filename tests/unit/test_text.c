@@ -101,9 +101,30 @@ static void a_time_with_a_longer_year_is_unknown(void **state)
 	assert_string_equal(to, "unknown");
 }
 
+static void spans_are_told_in_the_unit_that_fits(void **state)
+{
+	static const struct {
+		time_t seconds;
+		const char *text;
+	} spans[] = {
+		{ -5, "0 seconds" },     { 0, "0 seconds" },        { 1, "1 second" },
+		{ 59, "59 seconds" },    { 60, "1 minute" },        { 3600, "60 minutes" },
+		{ 7199, "119 minutes" }, { 7200, "2 hours" },       { 47 * 3600, "47 hours" },
+		{ 48 * 3600, "2 days" }, { 90 * 86400, "90 days" },
+	};
+	char text[TEXT_SPAN_LEN + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		text_span(text, spans[i].seconds);
+		assert_string_equal(text, spans[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(spans_are_told_in_the_unit_that_fits),
 		cmocka_unit_test(printable_ascii_is_kept),
 		cmocka_unit_test(only_the_bytes_given_are_shown),
 		cmocka_unit_test(everything_else_is_shown_as_a_number),
