@@ -96,6 +96,7 @@ push_setup() {
 		[target.identity]=$LAB_IDENTITY
 		[target.known_hosts]=$KNOWN_HOSTS
 		[state.dir]=$STATE
+		[verify.verify]=off
 	)
 	configure
 }
@@ -133,7 +134,7 @@ configure() {
 	for setting; do
 		SETTING[${setting%%=*}]=${setting#*=}
 	done
-	for section in source target limits state; do
+	for section in source target limits state verify; do
 		echo "[$section]"
 		for key in "${!SETTING[@]}"; do
 			[ "${key%%.*}" != "$section" ] || [ "${SETTING[$key]}" = - ] ||
@@ -306,6 +307,52 @@ with_hosts() {
 	apart "mount --bind '$hosts' /etc/hosts
 		mount --bind '$BATS_TEST_TMPDIR/nsswitch.conf' /etc/nsswitch.conf
 		[ ! -e /etc/host.conf ] || mount --bind '$BATS_TEST_TMPDIR/host.conf' /etc/host.conf" "$@"
+}
+
+# --- the mail host's own services ---
+
+# serve PAIR: have the lab's dovecot serve it
+serve() {
+	local container
+	install -m 0644 "$1/fullchain.pem" "$LAB_SSL/cert.pem"
+	install -m 0600 "$1/privkey.pem" "$LAB_SSL/key.pem"
+	container=$("$LAB_DOCKER" ps -q --filter "label=com.docker.compose.project=$LAB_PROJECT" \
+		--filter label=com.docker.compose.service=dovecot-mailcow)
+	"$LAB_DOCKER" exec "$container" doveadm reload
+	await shows "127.0.0.1:$LAB_PORT_IMAPS" "$1"
+}
+
+# shows ENDPOINT PAIR
+shows() {
+	[ "$(timeout 5 openssl s_client -connect "$1" -servername mail.example.org </dev/null 2>/dev/null |
+		openssl x509 -noout -fingerprint -sha256 2>/dev/null | sed 's/.*=//')" = "$(fingerprint "$2/leaf.pem")" ]
+}
+
+# To be called once for each file that has dovecot serve something else.
+keep_served() {
+	mkdir "$BATS_FILE_TMPDIR/served"
+	cp -p "$LAB_SSL/cert.pem" "$BATS_FILE_TMPDIR/served/fullchain.pem"
+	cp -p "$LAB_SSL/cert.pem" "$BATS_FILE_TMPDIR/served/leaf.pem"
+	cp -p "$LAB_SSL/key.pem" "$BATS_FILE_TMPDIR/served/privkey.pem"
+}
+
+serve_kept() {
+	[ ! -d "$BATS_FILE_TMPDIR/served" ] || serve "$BATS_FILE_TMPDIR/served"
+}
+
+# tls_server OPTION...: one of openssl's, with the options of s_server(1); it is at $ENDPOINT
+tls_server() {
+	local port
+	port=$(free_port)
+	openssl s_server -accept "127.0.0.1:$port" -quiet "$@" >/dev/null 2>"$BATS_TEST_TMPDIR/s_server.log" \
+		</dev/null 3>&- 4>&- &
+	SERVERS+=($!)
+	ENDPOINT=127.0.0.1:$port
+	await listens "$port"
+}
+
+listens() { # PORT
+	[ -n "$(ss -Hltn "sport = :$1")" ]
 }
 
 await() { # COMMAND...
