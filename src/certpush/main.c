@@ -10,6 +10,7 @@
 #include "certsync/journal.h"
 #include "certsync/state.h"
 #include "certsync/text.h"
+#include "check.h"
 #include "last_fp.h"
 #include "lineage.h"
 #include "list.h"
@@ -41,7 +42,7 @@ static enum outcome push(const struct push_conf *conf, int state, const struct b
 	char generation[GENERATION_NAME_LEN + 1];
 	enum outcome outcome;
 
-	outcome = remote_open(conf, deadline_in(conf->run_timeout), &remote);
+	outcome = remote_open(conf, deadline_in(conf->run_timeout), NULL, &remote);
 	if (!outcome_failed(outcome))
 		outcome = remote_put(remote, bundle_fingerprint(bundle), chain, key, generation);
 	if (outcome_failed(outcome))
@@ -153,6 +154,8 @@ static int run_command(const struct command_options *options)
 static const struct command commands[] = {
 	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE,
 	  "push the certificate if it has changed" },
+	{ "check", check_run, COMMAND_JSON | COMMAND_THRESHOLDS,
+	  "see whether all that a run needs is there, and what is served" },
 	{ "list", list_run, COMMAND_JSON, "show all lineages, the one for the mail host marked" },
 	{ 0 },
 };

@@ -1,22 +1,18 @@
-/* Putting a pair into the mail host's staging directory by SFTP (draft-ietf-secsh-filexfer-02). */
+/* Putting a pair into the mail host's staging directory. */
 #ifndef PUT_H
 #define PUT_H
 
-#include "certsync/deadline.h"
 #include "certsync/file.h"
 #include "certsync/generation.h"
 #include "certsync/outcome.h"
-#include "session.h"
+#include "dropbox.h"
 
 /* One generation on its way. */
 struct put {
-	struct session *session;
-	const char *target;      /* "user@host", for messages */
-	const char *staging;     /* directory on the server */
+	const struct dropbox *box;
 	const char *fingerprint; /* of the leaf */
 	const struct bytes *chain;
 	const struct bytes *key;
-	deadline end;
 };
 
 /*

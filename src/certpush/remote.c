@@ -9,6 +9,7 @@
 #include "connect.h"
 #include "hostkeys.h"
 #include "identity.h"
+#include "probe.h"
 #include "put.h"
 #include "remote.h"
 #include "session.h"
@@ -24,6 +25,7 @@
 struct remote {
 	const struct push_conf *conf;
 	deadline end;
+	enum remote_stage stage;
 	struct session *session;
 	char target[256]; /* user@host */
 };
@@ -264,22 +266,49 @@ static enum outcome connect_known(struct remote *remote, struct hostkeys *host_k
 
 	do {
 		outcome = hostkeys_methods(host_keys, methods);
-		if (!outcome_failed(outcome))
-			outcome = connect_offering(remote, methods);
+		if (outcome_failed(outcome))
+			return outcome;
+		remote->stage = REMOTE_CONNECT;
+		outcome = connect_offering(remote, methods);
 		if (outcome == OUTCOME_NO_COMMON_ALGORITHM) {
 			exhausted = hostkeys_exhausted(host_keys);
-			return outcome_failed(exhausted) ? exhausted : outcome;
+			if (!outcome_failed(exhausted))
+				return outcome;
+			remote->stage = REMOTE_HOST_KEY;
+			return exhausted;
 		}
 		if (outcome_failed(outcome))
 			return outcome;
+		remote->stage = REMOTE_HOST_KEY;
 		outcome = judge_host_key(remote->session, host_keys, &again);
 	} while (again);
 	return outcome;
 }
 
-enum outcome remote_open(const struct push_conf *conf, deadline end, struct remote **out)
+static enum outcome open_stages(struct remote *remote)
 {
 	_cleanup_(credentials_clear) struct credentials credentials = { 0 };
+	enum outcome outcome = credentials_load(remote->conf, &credentials);
+
+	if (!outcome_failed(outcome))
+		outcome = connect_known(remote, credentials.host_keys);
+	if (outcome_failed(outcome))
+		return outcome;
+	remote->stage = REMOTE_LOGIN;
+	outcome = authenticate(remote, &credentials.identity);
+	if (!outcome_failed(outcome)) {
+		remote->stage = REMOTE_SFTP;
+		outcome = start_sftp(remote->session);
+	}
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s port %d", remote->target, remote->conf->port);
+	remote->stage = REMOTE_READY;
+	return OUTCOME_OK;
+}
+
+enum outcome remote_open(const struct push_conf *conf, deadline end, enum remote_stage *stage,
+			 struct remote **out)
+{
 	_cleanup_(remote_closep) struct remote *remote = calloc(1, sizeof(*remote));
 	enum outcome outcome;
 
@@ -288,37 +317,45 @@ enum outcome remote_open(const struct push_conf *conf, deadline end, struct remo
 	remote->conf = conf;
 	remote->end = end;
 	snprintf(remote->target, sizeof(remote->target), "%s@%s", conf->user, conf->host);
-	outcome = credentials_load(conf, &credentials);
+	outcome = open_stages(remote);
+	if (stage)
+		*stage = remote->stage;
 	if (outcome_failed(outcome))
 		return outcome;
-	outcome = connect_known(remote, credentials.host_keys);
-	if (outcome_failed(outcome))
-		return outcome;
-
-	outcome = authenticate(remote, &credentials.identity);
-	if (!outcome_failed(outcome))
-		outcome = start_sftp(remote->session);
-	if (outcome_failed(outcome))
-		return outcome_in(outcome, "%s port %d", remote->target, conf->port);
 	*out = remote;
 	remote = NULL;
 	return OUTCOME_OK;
 }
 
-enum outcome remote_put(struct remote *remote, const char *fingerprint, const struct bytes *chain,
-			const struct bytes *key, char name[static GENERATION_NAME_LEN + 1])
+static struct dropbox dropbox_of(const struct remote *remote)
 {
-	const struct put put = {
+	return (struct dropbox){
 		.session = remote->session,
 		.target = remote->target,
 		.staging = remote->conf->staging,
+		.end = remote->end,
+	};
+}
+
+enum outcome remote_put(struct remote *remote, const char *fingerprint, const struct bytes *chain,
+			const struct bytes *key, char name[static GENERATION_NAME_LEN + 1])
+{
+	const struct dropbox box = dropbox_of(remote);
+	const struct put put = {
+		.box = &box,
 		.fingerprint = fingerprint,
 		.chain = chain,
 		.key = key,
-		.end = remote->end,
 	};
 
 	return put_generation(&put, name);
+}
+
+enum outcome remote_probe(struct remote *remote, bool *removed)
+{
+	const struct dropbox box = dropbox_of(remote);
+
+	return probe_staging(&box, removed);
 }
 
 void remote_closep(struct remote **remote)

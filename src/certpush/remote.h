@@ -5,6 +5,8 @@
 #ifndef REMOTE_H
 #define REMOTE_H
 
+#include <stdbool.h>
+
 #include "certsync/deadline.h"
 #include "certsync/file.h"
 #include "certsync/generation.h"
@@ -12,6 +14,16 @@
 #include "push_conf.h"
 
 struct remote;
+
+/* What is being done, in this order, until the connection is there to be used. */
+enum remote_stage {
+	REMOTE_SETTINGS, /* reading our own key, and which keys of the host are known */
+	REMOTE_CONNECT,  /* reaching the host's sshd, and agreeing on algorithms */
+	REMOTE_HOST_KEY, /* judging its key */
+	REMOTE_LOGIN,    /* authenticating */
+	REMOTE_SFTP,     /* starting SFTP */
+	REMOTE_READY,
+};
 
 /*
  * See that ${conf}'s identity and host key settings can be used, without opening a socket: the
@@ -23,11 +35,13 @@ enum outcome remote_check_settings(const struct push_conf *conf);
 
 /*
  * Connect to ${conf}'s host (each of its addresses in turn), check its key, authenticate and start
- * SFTP, before ${end}. On success ${out} is the caller's, to remote_close. HOST_UNRESOLVED,
+ * SFTP, before ${end}. On success ${out} is the caller's, to remote_closep. Where it ended is
+ * written to ${stage}, which may be NULL. HOST_UNRESOLVED,
  * CONNECT_FAILED, TIMED_OUT, CONNECTION_LOST, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED,
  * NO_COMMON_ALGORITHM, SSH_PROTOCOL, AUTH_REFUSED, INTERRUPTED, and those of remote_check_settings.
  */
-enum outcome remote_open(const struct push_conf *conf, deadline end, struct remote **out);
+enum outcome remote_open(const struct push_conf *conf, deadline end, enum remote_stage *stage,
+			 struct remote **out);
 
 /*
  * Put the pair as a new generation into the staging directory: under a temporary name, both files
@@ -37,6 +51,9 @@ enum outcome remote_open(const struct push_conf *conf, deadline end, struct remo
  */
 enum outcome remote_put(struct remote *remote, const char *fingerprint, const struct bytes *chain,
 			const struct bytes *key, char name[static GENERATION_NAME_LEN + 1]);
+
+/* May we write to the staging directory? As probe_staging (probe.h). */
+enum outcome remote_probe(struct remote *remote, bool *removed);
 
 /* Take leave of the server (within a second) and free ${remote}; for _cleanup_. */
 void remote_closep(struct remote **remote);

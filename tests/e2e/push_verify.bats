@@ -41,6 +41,10 @@ pushed_since() {
 	touch -d "$2" "$STATE/last_fp"
 }
 
+not_asked() {
+	! grep "htons($LAB_PORT_IMAPS)" "$TRACE" >&2
+}
+
 # nothing_done SNAPSHOT: nothing was pushed, and the state directory is as it was
 nothing_done() {
 	staging_is_empty
@@ -141,11 +145,11 @@ nothing_done() {
 	renew
 	traced -e trace=connect -- -v
 	expect 0 "pushed $FINGERPRINT"
-	! grep "htons($LAB_PORT_IMAPS)" "$TRACE"
+	not_asked
 	pushed_since "$PAIRS/newer" '3 hours ago'
 	traced -e trace=connect -- --force
 	expect 0 "pushed $FINGERPRINT"
-	! grep "htons($LAB_PORT_IMAPS)" "$TRACE"
+	not_asked
 }
 
 @test "where pushing again fails, its failure is the result, and both are said" {
@@ -211,7 +215,7 @@ nothing_done() {
 	configure verify.verify=on
 	traced -e trace=network --
 	expect 69
-	! no_network 2>/dev/null
+	grep -q 'connect(' "$TRACE"
 }
 
 # no_network: no socket was opened; unlike no_socket content with a trace that is empty
