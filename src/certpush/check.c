@@ -91,9 +91,8 @@ static void look_at_staging(struct report *report, const struct push_conf *conf,
 		report_failure(report, stage_names[REMOTE_READY], outcome);
 	else
 		report_add(report, stage_names[REMOTE_READY], VERDICT_OK,
-			   "%s: an empty directory was %s", conf->staging,
-			   removed ? "made, renamed and removed"
-				   : "made and renamed; certdeploy will remove it");
+			   "an empty directory was made, renamed and %s in %s",
+			   removed ? "removed" : "left to certdeploy to remove", conf->staging);
 }
 
 static void add_passed(struct report *report, const struct push_conf *conf, enum remote_stage stage)
@@ -138,28 +137,28 @@ static void look_at_way(struct report *report, const struct push_conf *conf)
 
 /* --- the other end --- */
 
-/* How bad is it that another certificate is served? */
+/*
+ * Another certificate is served: is a rotation under way, or has it got stuck? ${last_push} is when
+ * any certificate was pushed.
+ */
 static void judge_other(struct report *report, const struct push_conf *conf,
 			const struct served *served, time_t last_push)
 {
-	const time_t issued = bundle_not_before(report->bundle);
+	const time_t issued = bundle_not_before(report->bundle), now = report->now;
+	const bool pushed = report->pushed;
+	const bool stuck = pushed ? served_is_due(conf, report->pushed, now)
+				  : !last_push || now - issued >= PUSH_WITHIN_SECONDS;
 	char span[TEXT_SPAN_LEN + 1];
 
-	text_span(span, report->now - (report->pushed ? report->pushed : issued));
-	if (report->pushed && !served_is_due(conf, report->pushed, report->now))
-		report_add(report, "served", VERDICT_WARNING,
-			   "rotation under way: pushed %s ago, %s still serves %s%s", span,
-			   served->endpoint, served->fingerprint, served->to);
-	else if (report->pushed)
-		report_add(report, "served", VERDICT_CRITICAL, "pushed %s ago, but %s serves %s%s",
-			   span, served->endpoint, served->fingerprint, served->to);
-	else if (last_push && report->now - issued < PUSH_WITHIN_SECONDS)
-		report_add(report, "served", VERDICT_WARNING,
-			   "rotation under way: issued %s ago, not pushed yet, %s serves %s%s",
-			   span, served->endpoint, served->fingerprint, served->to);
-	else
-		report_add(report, "served", VERDICT_CRITICAL, "never pushed, and %s serves %s%s",
-			   served->endpoint, served->fingerprint, served->to);
+	text_span(span, now - (pushed ? report->pushed : issued));
+	report_add(report, "served", stuck ? VERDICT_CRITICAL : VERDICT_WARNING,
+		   "%s%s %s ago%s, %s serves %s%s",
+		   stuck ? "" : "rotation under way: ", pushed ? "pushed" : "issued", span,
+		   pushed ? "" : " and not pushed", served->endpoint, served->fingerprint,
+		   served->to);
+	if (stuck)
+		report_advise(report, pushed ? outcome_text(OUTCOME_NOT_PROPAGATED)->advice
+					     : "Run certpush, and see that its timer is active.");
 }
 
 static void look_at_served(struct report *report, const struct push_conf *conf,
@@ -176,7 +175,7 @@ static void look_at_served(struct report *report, const struct push_conf *conf,
 	switch (served->state) {
 	case SERVED_SAME:
 		report->served = fingerprint;
-		report_add(report, "served", VERDICT_OK, "by %s", served->endpoint);
+		report_add(report, "served", VERDICT_OK, "%s serves it", served->endpoint);
 		break;
 	case SERVED_OTHER:
 		report->served = served->fingerprint;
@@ -201,8 +200,10 @@ static void look(struct report *report, const struct push_conf *conf,
 	look_at_source(report, conf, options, lineage);
 	look_at_way(report, conf);
 	outcome = state_look(conf->state_dir, &state);
-	if (outcome_failed(outcome))
+	if (outcome_failed(outcome)) {
 		report_failure(report, "state", outcome);
+		return;
+	}
 	if (report->bundle && last_fp_is(state, bundle_fingerprint(report->bundle)))
 		report->pushed = last_fp_when(state);
 	if (!conf->verify)

@@ -15,6 +15,13 @@
 #define SUMMARY_MAX   VERDICT_REASON_MAX
 #define NOT_LOOKED_AT "-"
 
+/* What follows a vertical bar is taken for numbers, in any line. */
+static void take_out_bars(char *text)
+{
+	while ((text = strchr(text, '|')))
+		*text = '/';
+}
+
 /* --- findings --- */
 
 static struct report_row *next_row(struct report *report, const char *name)
@@ -37,6 +44,7 @@ static void set_detail(struct report_row *row, const char *format, va_list argum
 
 	vsnprintf(text, sizeof(text), format, arguments);
 	text_printable(row->detail, sizeof(row->detail), text, strlen(text));
+	take_out_bars(row->detail);
 }
 
 void report_add(struct report *report, const char *name, enum verdict_level level,
@@ -59,7 +67,12 @@ void report_failure(struct report *report, const char *name, enum outcome outcom
 
 	report_add(report, name, ours ? VERDICT_UNKNOWN : VERDICT_CRITICAL, "%s",
 		   outcome_reason(outcome));
-	report->row[report->count - 1].advice = outcome_text(outcome)->advice;
+	report_advise(report, outcome_text(outcome)->advice);
+}
+
+void report_advise(struct report *report, const char *advice)
+{
+	report->row[report->count - 1].advice = advice;
 }
 
 void report_skip(struct report *report, const char *name, const char *format, ...)
@@ -92,6 +105,7 @@ static void summarize(const struct report *report, char summary[static SUMMARY_M
 			 report->served ? report->endpoint : "");
 	else
 		snprintf(summary, SUMMARY_MAX, "%s", report->verdict.reason);
+	take_out_bars(summary);
 }
 
 static void print_first_line(const struct report *report, FILE *to)
@@ -99,9 +113,6 @@ static void print_first_line(const struct report *report, FILE *to)
 	char summary[SUMMARY_MAX];
 
 	summarize(report, summary);
-	/* What follows a vertical bar is taken for numbers. */
-	for (char *bar = summary; (bar = strchr(bar, '|'));)
-		*bar = '/';
 	fprintf(to, "CERTPUSH %s - %s", verdict_word(report->verdict.level), summary);
 	if (report->bundle)
 		fprintf(to, " | days_left=%.1f;%g;%g", report_days_left(report),
@@ -167,10 +178,10 @@ static json_t *certificate_object(const struct report *report)
 
 static json_t *row_object(const struct report_row *row)
 {
-	json_t *object = json_pack("{s:s, s:s}", "check", row->name, "detail", row->detail);
+	json_t *status = row->skipped ? json_null() : json_string(verdict_word(row->level));
+	json_t *object = json_pack("{s:s, s:o, s:s}", "check", row->name, "status", status,
+				   "detail", row->detail);
 
-	json_object_set_new(object, "status",
-			    row->skipped ? json_null() : json_string(verdict_word(row->level)));
 	if (row->advice[0])
 		json_object_set_new(object, "advice", json_string(row->advice));
 	return object;
@@ -181,11 +192,9 @@ static json_t *report_object(const struct report *report)
 	char summary[SUMMARY_MAX];
 	json_t *rows = json_array(), *object;
 
-	for (size_t i = 0; i < report->count; i++)
-		json_array_append_new(rows, row_object(&report->row[i]));
 	summarize(report, summary);
-	object = json_pack("{s:i, s:s, s:s, s:o}", "version", JSON_VERSION, "status",
-			   verdict_word(report->verdict.level), "summary", summary, "checks", rows);
+	object = json_pack("{s:i, s:s, s:s}", "version", JSON_VERSION, "status",
+			   verdict_word(report->verdict.level), "summary", summary);
 	if (report->hostname)
 		json_object_set_new(object, "hostname", json_string(report->hostname));
 	if (report->bundle)
@@ -196,6 +205,9 @@ static json_t *report_object(const struct report *report)
 		json_object_set_new(object, "endpoint", json_string(report->endpoint));
 	if (report->served)
 		json_object_set_new(object, "served_sha256", json_string(report->served));
+	for (size_t i = 0; i < report->count; i++)
+		json_array_append_new(rows, row_object(&report->row[i]));
+	json_object_set_new(object, "checks", rows);
 	return object;
 }
 

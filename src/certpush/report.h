@@ -48,6 +48,9 @@ void report_add(struct report *report, const char *name, enum verdict_level leve
  */
 void report_failure(struct report *report, const char *name, enum outcome outcome);
 
+/* Add to the last finding what to do: ${advice}, static. */
+void report_advise(struct report *report, const char *advice);
+
 /* Add that ${name} was not looked at, and why. */
 void report_skip(struct report *report, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
