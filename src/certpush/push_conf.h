@@ -22,7 +22,7 @@ struct push_conf {
 	int run_timeout;       /* milliseconds: the whole run's network part */
 	char *state_dir;
 	bool verify;          /* ask the mail host what it serves? */
-	char *endpoint;       /* where: address.h; "": IMAPS at ${hostname} */
+	char *endpoint;       /* where: certsync/address.h; "": IMAPS at ${hostname} */
 	int propagate_within; /* milliseconds from a push until its certificate is to be served */
 	int verify_timeout;   /* milliseconds, for all that is asked */
 };

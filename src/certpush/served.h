@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "address.h"
+#include "certsync/address.h"
 #include "certsync/wire.h"
 #include "push_conf.h"
 

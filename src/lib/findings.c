@@ -12,6 +12,13 @@
 #define DAY_SECONDS   86400
 #define NOT_LOOKED_AT "-"
 
+/* What follows a vertical bar is taken for numbers, in any line. */
+static void take_out_bars(char *text)
+{
+	while ((text = strchr(text, '|')))
+		*text = '/';
+}
+
 /* --- adding --- */
 
 static struct finding *next(struct findings *findings, const char *name)
@@ -23,6 +30,7 @@ static struct finding *next(struct findings *findings, const char *name)
 		findings->count++;
 	*finding = (struct finding){ .advice = "" };
 	text_printable(finding->name, sizeof(finding->name), name, strlen(name));
+	take_out_bars(finding->name);
 	return finding;
 }
 
@@ -35,6 +43,7 @@ static void set_detail(struct finding *finding, const char *format, va_list argu
 
 	vsnprintf(text, sizeof(text), format, arguments);
 	text_printable(finding->detail, sizeof(finding->detail), text, strlen(text));
+	take_out_bars(finding->detail);
 }
 
 void findings_add(struct findings *findings, const char *name, enum verdict_level level,
@@ -98,9 +107,7 @@ static void print_first_line(const struct findings *findings, const char *progra
 	char line[VERDICT_REASON_MAX];
 
 	snprintf(line, sizeof(line), "%s", summary_of(findings, summary));
-	/* What follows a vertical bar is taken for numbers. */
-	for (char *bar = line; (bar = strchr(bar, '|'));)
-		*bar = '/';
+	take_out_bars(line);
 	fprintf(to, "%s %s - %s%s%s\n", program, verdict_word(findings->verdict.level), line,
 		perfdata[0] ? " | " : "", perfdata);
 }

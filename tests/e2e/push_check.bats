@@ -71,7 +71,7 @@ not_reached() {
 @test "all is well: one line for monitoring, a table, status 0" {
 	check
 	expect 0
-	[[ ${lines[0]} =~ ^'CERTPUSH OK - npm-5: '[0-9.]+' days left, served by '$ENDPOINT' | days_left='[0-9.]+';'[0-9.]+';'[0-9.]+$ ]]
+	[[ ${lines[0]} =~ ^'CERTPUSH OK - npm-5: '[0-9.]+' days left, served by '$ENDPOINT' | days_left='[0-9.]+';'[0-9.]+':;'[0-9.]+':'$ ]]
 	[ "${lines[1]}" = 'CHECK      STATUS  DETAIL' ]
 	row lineage OK 'npm-5: mail.example.org'
 	row pair OK 'EC P-384'
@@ -129,6 +129,10 @@ not_reached() {
 	check
 	expect 2
 	only_broken lineage CRITICAL expired
+	configure source.lineage=npm-5
+	check
+	expect 2
+	only_broken lineage CRITICAL expired
 }
 
 @test "one that an unreadable lineage was not compared with is a WARNING" {
@@ -154,7 +158,7 @@ not_reached() {
 	check
 	expect 1
 	only_broken 'days left' WARNING 'warning below 22.5, critical below 7.5'
-	[[ ${lines[0]} =~ \|' days_left='(20|19\.9)(\.0)?';22.5;7.5'$ ]]
+	[[ ${lines[0]} =~ \|' days_left='(20|19\.9)(\.0)?';22.5:;7.5:'$ ]]
 	make_pair "$pair" from='84 days ago' to='6 days'
 	lineage npm-5 "$pair"
 	check
@@ -167,7 +171,7 @@ not_reached() {
 	check --warning 1000 --critical 0.5
 	expect 1
 	only_broken 'days left' WARNING 'warning below 1000, critical below 0.5'
-	[[ ${lines[0]} == *';1000;0.5' ]]
+	[[ ${lines[0]} == *';1000:;0.5:' ]]
 	check --critical 500
 	expect 2
 	only_broken 'days left' CRITICAL 'critical below 500'
