@@ -191,6 +191,31 @@ static void look_at_sni(struct check *check)
 	}
 }
 
+/* No reason to warn: sessions are only interrupted, once in a renewal, and taken up again. */
+static void look_at_dovecot(struct check *check)
+{
+	struct situation *situation = &check->situation;
+	struct service *service = services_of_kind(&situation->services, "dovecot");
+	enum outcome outcome;
+	bool ends = true;
+
+	if (!service)
+		return;
+	outcome = services_find(&situation->conf, &situation->mailcow, &situation->services);
+	if (!outcome_failed(outcome))
+		outcome = service_ends_sessions(&situation->conf, service, &ends);
+	if (outcome_failed(outcome)) {
+		findings_skip(&check->findings, "dovecot", "%s", outcome_reason(outcome));
+		return;
+	}
+	findings_add(&check->findings, "dovecot", VERDICT_OK, "a reload ends %s sessions",
+		     ends ? "open" : "no");
+	if (ends)
+		findings_advise(&check->findings,
+				"To have renewals end no sessions, put shutdown_clients = no into "
+				"data/conf/dovecot/extra.conf and restart dovecot once.");
+}
+
 static void look_at_mailcow(struct check *check)
 {
 	if (check->situation.mailcow.acme) {
@@ -317,6 +342,7 @@ static void look(struct check *check)
 	look_at_staged(check);
 	look_at_installed(check);
 	look_at_served(check);
+	look_at_dovecot(check);
 	look_at_sni(check);
 	look_at_mailcow(check);
 }

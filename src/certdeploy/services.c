@@ -340,3 +340,24 @@ enum outcome services_restart(const struct deploy_conf *conf, struct services *s
 
 	return act(conf, services, &restart);
 }
+
+enum outcome service_ends_sessions(const struct deploy_conf *conf, struct service *service,
+				   bool *ends)
+{
+	const char *const argv[] = { conf->docker,       "exec", service->id, "doveconf", "-h",
+				     "shutdown_clients", NULL };
+	struct subprocess process;
+	char reason[512];
+
+	if (!service_is_running(service))
+		return outcome_because(OUTCOME_SERVICE_DOWN, "%s: its container is not running",
+				       service->name);
+	subprocess_start(&process, argv, docker_variables);
+	subprocess_wait(&process, 1, deadline_in(conf->docker_timeout));
+	if (!subprocess_succeeded(&process)) {
+		subprocess_explain(&process, reason, sizeof(reason));
+		return outcome_because(OUTCOME_DOCKER_FAILED, "%s: %s", service->name, reason);
+	}
+	*ends = strncmp(process.out.text, "no", 2) != 0;
+	return OUTCOME_OK;
+}

@@ -66,6 +66,13 @@ enum outcome services_reload(const struct deploy_conf *conf, struct services *se
 /* Have each test its own configuration: OK, SERVICE_DOWN, SERVICE_BROKEN. */
 enum outcome services_test(const struct deploy_conf *conf, struct services *services);
 
+/*
+ * Does dovecot's ${service} end the sessions of old processes when it is reloaded (its setting
+ * shutdown_clients)? OK: ${ends} says so. SERVICE_DOWN, DOCKER_FAILED.
+ */
+enum outcome service_ends_sessions(const struct deploy_conf *conf, struct service *service,
+				   bool *ends);
+
 /* Restart the containers: RESTARTED, SERVICE_DOWN (there is no container), RESTART_FAILED. */
 enum outcome services_restart(const struct deploy_conf *conf, struct services *services);
 

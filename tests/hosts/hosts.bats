@@ -847,7 +847,9 @@ source_fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$LAB/npm/le
 	mail sh -euc 'rm -rf /etc/certsync/deploy.conf /home/certsync/incoming/*'
 	second --root /mnt/lab/mailcow
 	cp "$(command -v /usr/bin/docker || command -v docker)" "$(hosts root mail)/usr/bin/docker"
-	mail sh -euc 'printf "%s\n" "[staging]" "ca_file = /mnt/lab/acme/root.pem" >>/etc/certsync/deploy.conf
+	# The lab's endpoints are on the loopback of the machine around: the mail host has one of its own.
+	mail sh -euc 'printf "%s\n" "[staging]" "ca_file = /mnt/lab/acme/root.pem" "[verify]" "verify = off" \
+			>>/etc/certsync/deploy.conf
 		dir=/etc/systemd/system/mailcow-cert-deploy.service.d
 		mkdir -p $dir
 		printf "%s\n" "[Service]" "Environment=DOCKER_HOST=unix:///mnt/lab/engine/docker.sock" >$dir/docker.conf
