@@ -226,14 +226,24 @@ put_lab_tree_back() {
 	[ -e "$BATS_FILE_TMPDIR/lab-ssl" ] || return 0
 	find "$LAB_SSL" -mindepth 1 -delete
 	cp -a "$BATS_FILE_TMPDIR/lab-ssl/." "$LAB_SSL/"
-	reload_service postfix-mailcow postfix reload
-	reload_service dovecot-mailcow doveadm reload
-	reload_service nginx-mailcow nginx -s reload
-	await all_serve "$(fingerprint "$LAB_SSL/cert.pem")"
+	SSL=$LAB_SSL
+	everybody_reloads
 }
 
 reload_service() { # SERVICE COMMAND...
 	"$LAB_DOCKER" exec "$(container "$1")" "${@:2}" >/dev/null 2>&1
+}
+
+# Without certdeploy's help.
+everybody_reloads() {
+	reload_service postfix-mailcow postfix reload
+	reload_service dovecot-mailcow doveadm reload
+	reload_service nginx-mailcow nginx -s reload
+	await all_serve "$(fingerprint "$SSL/cert.pem")"
+}
+
+is_answering() { # ENDPOINT
+	"$TOP/tests/lab/lab" endpoints | awk -v n="$1" '$1 == n && $3 != "-" { found = 1 } END { exit !found }'
 }
 
 # container SERVICE [PROJECT]: its id

@@ -45,13 +45,6 @@ teardown_file() {
 
 # --- helpers ---
 
-everybody_reloads() {
-	reload_service postfix-mailcow postfix reload
-	reload_service dovecot-mailcow doveadm reload
-	reload_service nginx-mailcow nginx -s reload
-	await all_serve "$(fingerprint "$SSL/cert.pem")"
-}
-
 restart_services() { # SERVICE...
 	local service
 	for service; do
@@ -63,10 +56,6 @@ restart_services() { # SERVICE...
 # When a container was started: it changes when it is restarted.
 started() { # SERVICE
 	"$LAB_DOCKER" inspect --format '{{.State.StartedAt}}' "$(container "$1")"
-}
-
-is_answering() { # ENDPOINT
-	"$TOP/tests/lab/lab" endpoints | awk -v n="$1" '$1 == n && $3 != "-" { found = 1 } END { exit !found }'
 }
 
 of_pair() { # PAIR
