@@ -340,6 +340,17 @@ serve_kept() {
 	[ ! -d "$BATS_FILE_TMPDIR/served" ] || serve "$BATS_FILE_TMPDIR/served"
 }
 
+# pushed_since PAIR WHEN: it was pushed then, as date -d takes it
+pushed_since() {
+	fingerprint "$1/leaf.pem" >"$STATE/last_fp"
+	touch -d "$2" "$STATE/last_fp"
+}
+
+# In what was traced, the real endpoint was not asked.
+not_asked() {
+	[ -s "$TRACE" ] && ! grep "htons($LAB_PORT_IMAPS)" "$TRACE" >&2
+}
+
 # tls_server OPTION...: one of openssl's, with the options of s_server(1); it is at $ENDPOINT
 tls_server() {
 	local port

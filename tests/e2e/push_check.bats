@@ -32,12 +32,6 @@ teardown() {
 	push_teardown
 }
 
-# pushed_since PAIR WHEN: it was pushed then, as date -d takes it
-pushed_since() {
-	fingerprint "$1/leaf.pem" >"$STATE/last_fp"
-	touch -d "$2" "$STATE/last_fp"
-}
-
 # check [OPTION...]: its table is in $output
 check() {
 	run --separate-stderr timeout -k 5 50 "$PROGRAM" -c "$CONF" check "$@"
@@ -298,10 +292,9 @@ not_reached() {
 }
 
 @test "probes that stay are in nobody's way: not the next check's, not a push's" {
-	local number
 	forcing "internal-sftp -p$WRITE_ONLY -u0077 -d$STAGING"
 	# More than there are names for pushes of the same second.
-	for number in {1..12}; do
+	for _ in {1..12}; do
 		check
 		expect 0
 	done
@@ -397,7 +390,7 @@ not_reached() {
 	traced -e trace=connect -- check
 	expect 0
 	row served - 'not asked: verify = off'
-	! grep "htons($LAB_PORT_IMAPS)" "$TRACE" >&2
+	not_asked
 }
 
 # --- the rest ---

@@ -35,16 +35,6 @@ renew() {
 	FINGERPRINT=$(fingerprint "$PAIRS/newer/leaf.pem")
 }
 
-# pushed_since PAIR WHEN: it was pushed then, as date -d takes it
-pushed_since() {
-	fingerprint "$1/leaf.pem" >"$STATE/last_fp"
-	touch -d "$2" "$STATE/last_fp"
-}
-
-not_asked() {
-	! grep "htons($LAB_PORT_IMAPS)" "$TRACE" >&2
-}
-
 # nothing_done SNAPSHOT: nothing was pushed, and the state directory is as it was
 nothing_done() {
 	staging_is_empty
