@@ -80,7 +80,7 @@ enum verdict_level verdict_of_age(const struct verdict_limits *limits, time_t no
 {
 	const double left = (double)(not_after - now) / DAY_SECONDS;
 
-	if (left < 0 || left < limits->critical)
+	if (left < limits->critical)
 		return VERDICT_CRITICAL;
 	return left < limits->warning ? VERDICT_WARNING : VERDICT_OK;
 }
