@@ -159,8 +159,7 @@ static void look_at_sni(struct check *check)
 		[SNI_CURRENT] = "holds the installed pair",
 		[SNI_STALE] = "holds another certificate, which is served for its names",
 		[SNI_FOREIGN] = "holds another certificate for names of its own",
-		[SNI_SHADOWING] = "holds another certificate, which is served for the mail host, "
-				  "and cannot be brought in step",
+		[SNI_SHADOWING] = "holds another certificate, which is served for the mail host",
 	};
 	struct situation *situation = &check->situation;
 	enum outcome outcome;

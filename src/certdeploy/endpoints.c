@@ -10,19 +10,19 @@
 /* The kinds of endpoint; the first nine are those of mailcow.conf, in the order of its ports. */
 static const struct scheme {
 	const char *name;
-	enum wire_protocol protocol;
 	const char *kind;
+	enum wire_protocol protocol;
 	int port; /* in the container */
 } schemes[] = {
-	[MAILCOW_SMTP] = { "smtp", WIRE_SMTP, "postfix", 25 },
-	[MAILCOW_SUBMISSION] = { "submission", WIRE_SMTP, "postfix", 587 },
-	[MAILCOW_SMTPS] = { "smtps", WIRE_TLS, "postfix", 465 },
-	[MAILCOW_IMAP] = { "imap", WIRE_IMAP, "dovecot", 143 },
-	[MAILCOW_IMAPS] = { "imaps", WIRE_TLS, "dovecot", 993 },
-	[MAILCOW_POP3] = { "pop3", WIRE_POP3, "dovecot", 110 },
-	[MAILCOW_POP3S] = { "pop3s", WIRE_TLS, "dovecot", 995 },
-	[MAILCOW_SIEVE] = { "sieve", WIRE_SIEVE, "dovecot", 4190 },
-	[MAILCOW_HTTPS] = { "https", WIRE_TLS, "nginx", 443 },
+	[MAILCOW_SMTP] = { "smtp", "postfix", WIRE_SMTP, 25 },
+	[MAILCOW_SUBMISSION] = { "submission", "postfix", WIRE_SMTP, 587 },
+	[MAILCOW_SMTPS] = { "smtps", "postfix", WIRE_TLS, 465 },
+	[MAILCOW_IMAP] = { "imap", "dovecot", WIRE_IMAP, 143 },
+	[MAILCOW_IMAPS] = { "imaps", "dovecot", WIRE_TLS, 993 },
+	[MAILCOW_POP3] = { "pop3", "dovecot", WIRE_POP3, 110 },
+	[MAILCOW_POP3S] = { "pop3s", "dovecot", WIRE_TLS, 995 },
+	[MAILCOW_SIEVE] = { "sieve", "dovecot", WIRE_SIEVE, 4190 },
+	[MAILCOW_HTTPS] = { "https", "nginx", WIRE_TLS, 443 },
 };
 
 _Static_assert(sizeof(schemes) / sizeof(schemes[0]) == MAILCOW_PORTS, "a scheme for each port");

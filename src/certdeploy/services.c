@@ -189,11 +189,12 @@ bool service_publishes(const struct service *service, int inside)
 	const char *arrow = service->ports;
 
 	while ((arrow = strstr(arrow, "->"))) {
-		int first = 0, last;
+		char *end;
+		long first, last;
 
 		arrow += strlen("->");
-		if (sscanf(arrow, "%d-%d", &first, &last) < 2)
-			last = first;
+		first = strtol(arrow, &end, 10);
+		last = *end == '-' ? strtol(end + 1, NULL, 10) : first;
 		if (first <= inside && inside <= last)
 			return true;
 	}

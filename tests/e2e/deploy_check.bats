@@ -12,7 +12,7 @@ setup_file() {
 }
 
 setup() {
-	VERIFY=on
+	export VERIFY=on
 	deploy_setup
 	use_lab_tree
 	put_installed "$PAIRS/current"
@@ -73,7 +73,7 @@ row() {
 }
 
 @test "what it says of the nine endpoints is what openssl s_client sees, for RSA and ECDSA" {
-	local pair name
+	local pair
 	for pair in rsa ec; do
 		make_pair "$BATS_TEST_TMPDIR/$pair" key="$([ $pair = rsa ] && echo rsa:2048 || echo ec:P-384)" \
 			from="$([ $pair = rsa ] && echo 3 || echo 2) hours ago"

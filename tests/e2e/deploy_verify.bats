@@ -18,7 +18,7 @@ setup_file() {
 
 # Each test begins with the current pair installed and served by all.
 setup() {
-	VERIFY=on
+	export VERIFY=on
 	deploy_setup
 	use_lab_tree "$@"
 	put_installed "$PAIRS/current"
