@@ -51,7 +51,7 @@ static const struct conf_setting settings[] = {
 	SETTING("verify", "verify", verify, CONF_SWITCH, false, "on"),
 	{ "verify", "endpoints", CONF_TEXT, true, offsetof(struct deploy_conf, endpoints),
 	  endpoints_check, "" },
-	SETTING("verify", "timeout", verify_timeout, CONF_DURATION, false, "5s"),
+	SETTING("verify", "timeout", verify_timeout, CONF_DURATION, false, "10s"),
 	SETTING("verify", "settle", settle, CONF_DURATION, false, "10s"),
 	SETTING("state", "dir", state_dir, CONF_PATH, false, "/var/lib/mailcow-cert-deploy"),
 };
