@@ -16,6 +16,9 @@ struct address {
 /* Parse ${text}, which may leave the ${port} out, into ${address}; false: it is none. */
 bool address_parse(const char *text, int port, struct address *address);
 
+/* Is ${host} an IP address, without brackets? */
+bool address_is_ip(const char *host);
+
 /* Is ${text} empty or an address? For conf_setting. CONF_INVALID. */
 enum outcome address_check(const char *text);
 

@@ -50,6 +50,11 @@ bool address_parse(const char *text, int port, struct address *address)
 	return is_ip(AF_INET, address->host) || conf_is_dns_name(address->host);
 }
 
+bool address_is_ip(const char *host)
+{
+	return is_ip(AF_INET, host) || is_ip(AF_INET6, host);
+}
+
 enum outcome address_check(const char *text)
 {
 	struct address address;

@@ -1,9 +1,9 @@
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "certsync/address.h"
 #include "conf_value.h"
 
 #define PORT_MAX        65535
@@ -58,13 +58,6 @@ bool conf_is_dns_name(const char *text)
 	return is_dns_name(text, strlen(text));
 }
 
-static bool is_address(const char *text)
-{
-	unsigned char address[sizeof(struct in6_addr)];
-
-	return inet_pton(AF_INET, text, address) == 1 || inet_pton(AF_INET6, text, address) == 1;
-}
-
 static bool is_host_key(const char *text, size_t len)
 {
 	const size_t prefix = sizeof(HOST_KEY_PREFIX) - 1;
@@ -100,7 +93,7 @@ static const char *store_dns_name(char **place, const char *text)
 
 static const char *store_host(char **place, const char *text)
 {
-	if (is_address(text))
+	if (address_is_ip(text))
 		return store_text(place, text, strlen(text));
 	return store_dns_name(place, text) ? "a host name or an IP address" : NULL;
 }

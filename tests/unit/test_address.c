@@ -84,6 +84,17 @@ static void an_empty_setting_is_in_order(void **state)
 	assert_int_equal(address_check(""), OUTCOME_OK);
 }
 
+static void an_ip_address_is_no_name_and_has_no_brackets(void **state)
+{
+	(void)state;
+	assert_true(address_is_ip("192.0.2.10"));
+	assert_true(address_is_ip("2001:db8::10"));
+	assert_false(address_is_ip("[::1]"));
+	assert_false(address_is_ip("192.0.2"));
+	assert_false(address_is_ip("localhost"));
+	assert_false(address_is_ip(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +102,7 @@ int main(void)
 		cmocka_unit_test(a_port_follows_a_colon),
 		cmocka_unit_test(anything_else_is_no_endpoint),
 		cmocka_unit_test(an_empty_setting_is_in_order),
+		cmocka_unit_test(an_ip_address_is_no_name_and_has_no_brackets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
