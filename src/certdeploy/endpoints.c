@@ -5,14 +5,16 @@
 #include "certsync/address.h"
 #include "endpoints.h"
 
-#define BLANKS " \t"
+#define BLANKS     " \t"
+#define LOOPBACK_4 "127.0.0.1"
+#define LOOPBACK_6 "::1"
 
 /* The kinds of endpoint; the first nine are those of mailcow.conf, in the order of its ports. */
 static const struct scheme {
 	const char *name;
 	const char *kind;
 	enum wire_protocol protocol;
-	int port; /* in the container */
+	int port; /* in the container; 0: the one it is published as */
 } schemes[] = {
 	[MAILCOW_SMTP] = { "smtp", "postfix", WIRE_SMTP, 25 },
 	[MAILCOW_SUBMISSION] = { "submission", "postfix", WIRE_SMTP, 587 },
@@ -22,7 +24,7 @@ static const struct scheme {
 	[MAILCOW_POP3] = { "pop3", "dovecot", WIRE_POP3, 110 },
 	[MAILCOW_POP3S] = { "pop3s", "dovecot", WIRE_TLS, 995 },
 	[MAILCOW_SIEVE] = { "sieve", "dovecot", WIRE_SIEVE, 4190 },
-	[MAILCOW_HTTPS] = { "https", "nginx", WIRE_TLS, 443 },
+	[MAILCOW_HTTPS] = { "https", "nginx", WIRE_TLS, 0 },
 };
 
 _Static_assert(sizeof(schemes) / sizeof(schemes[0]) == MAILCOW_PORTS, "a scheme for each port");
@@ -51,15 +53,25 @@ static struct endpoint endpoint_of(const struct scheme *scheme, const char *name
 	return endpoint;
 }
 
+/* Of all addresses of this host, loopback is one. */
+static void place(struct endpoint *endpoint, const char *address, int port)
+{
+	if (!strcmp(address, MAILCOW_ANY_4))
+		address = LOOPBACK_4;
+	else if (!strcmp(address, MAILCOW_ANY_6))
+		address = LOOPBACK_6;
+	snprintf(endpoint->address, sizeof(endpoint->address), "%s", address);
+	endpoint->port = port;
+}
+
 static void published(const struct mailcow *mailcow, struct endpoints *endpoints)
 {
 	for (size_t i = 0; i < MAILCOW_PORTS; i++) {
 		struct endpoint endpoint = endpoint_of(&schemes[i], schemes[i].name);
 
-		snprintf(endpoint.address, sizeof(endpoint.address), "%s",
-			 mailcow->published[i].address);
-		endpoint.port = mailcow->published[i].port;
-		endpoint.inside = schemes[i].port;
+		place(&endpoint, mailcow->published[i].address, mailcow->published[i].port);
+		/* mailcow's nginx listens on HTTPS_PORT in the container, too. */
+		endpoint.inside = schemes[i].port ? schemes[i].port : endpoint.port;
 		endpoint.proxy_header = i == MAILCOW_HTTPS && mailcow->proxy_protocol;
 		endpoints->endpoint[endpoints->count++] = endpoint;
 	}
@@ -77,10 +89,10 @@ static enum outcome move(struct endpoint *endpoint, const char *word, const char
 	struct address address;
 
 	if (!address_parse(where, 0, &address) || !address.port)
-		return wrong(word,
-			     "after the = must come off, ADDRESS:PORT or SCHEME://ADDRESS:PORT");
-	snprintf(endpoint->address, sizeof(endpoint->address), "%s", address.host);
-	endpoint->port = address.port;
+		return wrong(word, "must be NAME=off, NAME=ADDRESS:PORT or "
+				   "NAME=SCHEME://ADDRESS:PORT, an IPv6 address in brackets, with "
+				   "a port from 1 to 65535");
+	place(endpoint, address.host, address.port);
 	/* Elsewhere it need not be what the container publishes. */
 	endpoint->inside = 0;
 	return OUTCOME_OK;
@@ -143,6 +155,22 @@ static enum outcome change(struct endpoints *endpoints, const char *word)
 	return OUTCOME_OK;
 }
 
+/* Is the endpoint that the word ${at} names changed by one of the words before it? */
+static bool is_repeated(const char *changes, const char *at)
+{
+	const size_t len = strcspn(at, "=" BLANKS);
+
+	if (at[len] != '=')
+		return false;
+	for (const char *word = changes + strspn(changes, BLANKS); word < at;) {
+		if (!strncmp(word, at, len + 1))
+			return true;
+		word += strcspn(word, BLANKS);
+		word += strspn(word, BLANKS);
+	}
+	return false;
+}
+
 enum outcome endpoints_find(const struct mailcow *mailcow, const char *changes,
 			    struct endpoints *endpoints)
 {
@@ -154,7 +182,12 @@ enum outcome endpoints_find(const struct mailcow *mailcow, const char *changes,
 		enum outcome outcome;
 
 		snprintf(word, sizeof(word), "%.*s", (int)len, at);
-		outcome = len < sizeof(word) ? change(endpoints, word) : wrong(word, "is too long");
+		if (len >= sizeof(word))
+			outcome = wrong(word, "is too long");
+		else if (is_repeated(changes, at))
+			outcome = wrong(word, "this endpoint comes twice");
+		else
+			outcome = change(endpoints, word);
 		if (outcome_failed(outcome))
 			return outcome;
 		at += len;

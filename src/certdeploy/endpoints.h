@@ -21,8 +21,8 @@ struct endpoint {
 	int port;                               /* as published on the host */
 	int inside;                             /* the container's port; 0: not known */
 	enum wire_protocol protocol;
-	bool proxy_header;
-	const char *kind; /* "postfix", "dovecot", "nginx": what serves it; static */
+	bool proxy_header; /* only that of mailcow's own https */
+	const char *kind;  /* "postfix", "dovecot", "nginx": what serves it; static */
 };
 
 struct endpoints {
@@ -36,10 +36,10 @@ struct endpoints {
  *
  *	NAME=off                            not asked
  *	NAME=ADDRESS:PORT                   asked there instead; [ADDRESS]:PORT for IPv6
- *	NAME=SCHEME://ADDRESS:PORT          one more; SCHEME: smtp, smtps, imap, imaps, pop3, pop3s,
- *	                                    sieve, https
+ *	NAME=SCHEME://ADDRESS:PORT          one more; SCHEME: smtp, submission, smtps, imap, imaps,
+ *	                                    pop3, pop3s, sieve, https
  *
- * CONF_INVALID.
+ * each NAME once. CONF_INVALID.
  */
 enum outcome endpoints_find(const struct mailcow *mailcow, const char *changes,
 			    struct endpoints *endpoints);

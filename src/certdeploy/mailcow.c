@@ -24,9 +24,6 @@ static const struct {
 	[MAILCOW_HTTPS] = { "HTTPS_PORT", 443 },
 };
 
-#define LOOPBACK_4 "127.0.0.1"
-#define LOOPBACK_6 "::1"
-
 /* mailcow.conf as far as it is needed, in the words of the file. */
 struct variables {
 	struct mailcow *mailcow;
@@ -85,50 +82,54 @@ static void name_project(const char *root, struct mailcow *mailcow)
 	mailcow->project[used] = '\0';
 }
 
-/* Where something is published on all addresses, loopback is one of them. */
-static const char *reachable(const char *address)
-{
-	if (!strcmp(address, "0.0.0.0"))
-		return LOOPBACK_4;
-	return !strcmp(address, "::") ? LOOPBACK_6 : address;
-}
-
-/* "25", "127.0.0.1:25", "[::1]:25"; false: it is none of these. */
+/*
+ * An address of its own, "127.0.0.1:25" or "[::1]:25", or "25", which goes with that of ${bind};
+ * false: it is none of these. Docker takes no names.
+ */
 static bool parse_published(const char *text, const char *bind, struct mailcow_published *to)
 {
 	const bool alone = !text[strspn(text, "0123456789")];
 	struct address address;
-	char whole[2 * MAILCOW_ADDRESS_MAX];
+	char whole[2 * sizeof(to->address)];
 
-	/* HTTPS_BIND comes with and without the brackets of IPv6. */
 	if (alone)
-		snprintf(whole, sizeof(whole),
-			 strchr(bind, ':') && bind[0] != '[' ? "[%s]:%s" : "%s:%s",
-			 bind[0] ? bind : "0.0.0.0", text);
-	else
-		snprintf(whole, sizeof(whole), "%s", text);
-	if (!address_parse(whole, 0, &address) || !address.port)
+		snprintf(whole, sizeof(whole), strchr(bind, ':') ? "[%s]:%s" : "%s:%s", bind, text);
+	if (!address_parse(alone ? whole : text, 0, &address) || !address.port ||
+	    !address_is_ip(address.host))
 		return false;
-	snprintf(to->address, sizeof(to->address), "%.*s", MAILCOW_ADDRESS_MAX,
-		 reachable(address.host));
+	snprintf(to->address, sizeof(to->address), "%.*s", MAILCOW_ADDRESS_MAX, address.host);
 	to->port = address.port;
 	return true;
 }
 
+/* HTTPS_BIND, an address with or without the brackets of IPv6; "": all addresses. */
+static enum outcome parse_bind(const char *text, const char *path, struct address *bind)
+{
+	if (address_parse(text[0] ? text : MAILCOW_ANY_4, 0, bind) && !bind->port &&
+	    address_is_ip(bind->host))
+		return OUTCOME_OK;
+	return outcome_because(OUTCOME_MAILCOW_CONF, "%s: HTTPS_BIND=%s is not an IP address", path,
+			       text);
+}
+
 static enum outcome publish(const struct variables *variables, const char *path)
 {
+	struct address bind;
+	enum outcome outcome = parse_bind(variables->https_bind, path, &bind);
+
+	if (outcome_failed(outcome))
+		return outcome;
 	for (size_t i = 0; i < MAILCOW_PORTS; i++) {
 		struct mailcow_published *published = &variables->mailcow->published[i];
 		const char *text = variables->ports[i];
-		const char *bind = i == MAILCOW_HTTPS ? variables->https_bind : "";
 		char standard[16];
 
 		snprintf(standard, sizeof(standard), "%d", ports[i].port);
-		if (!parse_published(text[0] ? text : standard, bind, published))
+		if (!parse_published(text[0] ? text : standard,
+				     i == MAILCOW_HTTPS ? bind.host : MAILCOW_ANY_4, published))
 			return outcome_because(OUTCOME_MAILCOW_CONF,
-					       "%s: %s=%s%s%s is not PORT or ADDRESS:PORT", path,
-					       ports[i].variable, text,
-					       bind[0] ? " with HTTPS_BIND=" : "", bind);
+					       "%s: %s=%s is not PORT or ADDRESS:PORT", path,
+					       ports[i].variable, text);
 	}
 	return OUTCOME_OK;
 }

@@ -26,9 +26,13 @@ enum mailcow_port {
 	MAILCOW_PORTS
 };
 
-/* Where a port is published, as one on this host reaches it. */
+/* Stand for all addresses. */
+#define MAILCOW_ANY_4 "0.0.0.0"
+#define MAILCOW_ANY_6 "::"
+
+/* Where a port is published. */
 struct mailcow_published {
-	char address[MAILCOW_ADDRESS_MAX + 1]; /* numeric; loopback where it is all addresses */
+	char address[MAILCOW_ADDRESS_MAX + 1]; /* numeric; perhaps MAILCOW_ANY_... */
 	int port;
 };
 
