@@ -179,8 +179,9 @@ static void look_at_sni(struct check *check)
 
 		snprintf(name, sizeof(name), "SNI directory %s", directory->name);
 		findings_add(&check->findings, name,
-			     strcmp(situation->conf.sni, "ignore") != 0 ? level : VERDICT_OK, "%s",
-			     words[directory->state]);
+			     deploy_conf_sni(&situation->conf) != DEPLOY_SNI_IGNORE ? level
+										    : VERDICT_OK,
+			     "%s", words[directory->state]);
 		if (level != VERDICT_OK)
 			findings_advise(&check->findings,
 					outcome_text(directory->state == SNI_STALE

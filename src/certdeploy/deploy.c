@@ -215,7 +215,7 @@ static bool update_sni(struct situation *situation, enum outcome *complaint, cha
 
 	*complaint = situation_compare_sni(situation, &situation->installed);
 	snprintf(words, REASON_MAX, "%s", outcome_reason(*complaint));
-	if (strcmp(situation->conf.sni, "update") != 0)
+	if (deploy_conf_sni(&situation->conf) != DEPLOY_SNI_UPDATE)
 		return false;
 	updated = sni_update(situation->install.ssl, &situation->installed, &situation->sni);
 	if (outcome_failed(updated)) {

@@ -24,11 +24,27 @@ static enum outcome check_ca_file(const char *path)
 	return OUTCOME_OK;
 }
 
+static const char *const sni_words[] = {
+	[DEPLOY_SNI_UPDATE] = "update",
+	[DEPLOY_SNI_WARN] = "warn",
+	[DEPLOY_SNI_IGNORE] = "ignore",
+};
+
 static enum outcome check_sni(const char *text)
 {
-	if (!strcmp(text, "update") || !strcmp(text, "warn") || !strcmp(text, "ignore"))
-		return OUTCOME_OK;
+	for (size_t i = 0; i < sizeof(sni_words) / sizeof(sni_words[0]); i++)
+		if (!strcmp(text, sni_words[i]))
+			return OUTCOME_OK;
 	return outcome_because(OUTCOME_CONF_INVALID, "%s is not update, warn or ignore", text);
+}
+
+enum deploy_sni deploy_conf_sni(const struct deploy_conf *conf)
+{
+	enum deploy_sni sni = DEPLOY_SNI_UPDATE;
+
+	while (sni < DEPLOY_SNI_IGNORE && strcmp(conf->sni, sni_words[sni]) != 0)
+		sni++;
+	return sni;
 }
 
 /* clang-format off */

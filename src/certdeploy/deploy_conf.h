@@ -6,12 +6,19 @@
 
 #include "certsync/outcome.h"
 
+/* What is done about directories of certificates for names of their own: see sni.h. */
+enum deploy_sni {
+	DEPLOY_SNI_UPDATE,
+	DEPLOY_SNI_WARN,
+	DEPLOY_SNI_IGNORE,
+};
+
 struct deploy_conf {
 	char *root;         /* mailcow's directory, with mailcow.conf */
 	char *hostname;     /* "": MAILCOW_HOSTNAME */
 	char *services;     /* compose services to reload, each NAME or NAME:KIND */
 	char *docker;       /* the docker command */
-	char *sni;          /* "update", "warn" or "ignore": see sni.h */
+	char *sni;          /* "update", "warn" or "ignore": deploy_conf_sni */
 	char *staging_dir;  /* where the other host drops generations */
 	char *ca_file;      /* roots the chain must end in; "": not verified */
 	int docker_timeout; /* milliseconds, for each docker command */
@@ -24,6 +31,8 @@ struct deploy_conf {
 
 /* Read ${path} into ${conf}; deploy_conf_clear it in any case. CONF_MISSING, CONF_INVALID. */
 enum outcome deploy_conf_load(const char *path, struct deploy_conf *conf);
+
+enum deploy_sni deploy_conf_sni(const struct deploy_conf *conf);
 
 /* Free what ${conf} holds; for _cleanup_. */
 void deploy_conf_clear(struct deploy_conf *conf);

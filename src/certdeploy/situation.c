@@ -217,12 +217,12 @@ enum outcome situation_look(struct situation *situation, const char *roots)
 
 enum outcome situation_compare_sni(struct situation *situation, const struct pair *pair)
 {
-	const char *what = situation->conf.sni;
+	const enum deploy_sni what = deploy_conf_sni(&situation->conf);
 	struct sni *sni = &situation->sni;
 	enum outcome outcome;
 
 	sni_clear(sni);
-	if (!strcmp(what, "ignore") || !pair->bundle)
+	if (what == DEPLOY_SNI_IGNORE || !pair->bundle)
 		return OUTCOME_OK;
 	outcome = sni_find(situation->install.ssl, pair, situation->mailcow.hostname, sni);
 	if (outcome_failed(outcome))
@@ -237,7 +237,7 @@ enum outcome situation_compare_sni(struct situation *situation, const struct pai
 				"installed one cannot take its place, as it does not cover %s",
 				situation->mailcow.ssl_dir, directory->name,
 				situation->mailcow.hostname, directory->uncovered);
-		if (directory->state == SNI_STALE && strcmp(what, "update") != 0)
+		if (directory->state == SNI_STALE && what != DEPLOY_SNI_UPDATE)
 			journal_log(
 				OUTCOME_SNI_STALE,
 				"%s/%s has another certificate, which is served for the names in "

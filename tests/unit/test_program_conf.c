@@ -65,6 +65,81 @@ static void certdeploy_needs_nothing_at_all(void **state)
 	assert_string_equal(conf.staging_dir, "/home/certsync/incoming");
 	assert_string_equal(conf.ca_file, "");
 	assert_string_equal(conf.state_dir, "/var/lib/mailcow-cert-deploy");
+	assert_int_equal(conf.docker_timeout, 60 * 1000);
+	assert_int_equal(deploy_conf_sni(&conf), DEPLOY_SNI_UPDATE);
+	assert_true(conf.verify);
+	assert_string_equal(conf.endpoints, "");
+	assert_int_equal(conf.verify_timeout, 5 * 1000);
+	assert_int_equal(conf.settle, 10 * 1000);
+}
+
+static void what_certdeploy_verifies_can_be_set(void **state)
+{
+	static const char text[] = "[verify]\nverify = off\nendpoints = pop3=off  "
+				   "relay=smtp://[::1]:2525\ntimeout = 800ms\nsettle = 1m\n";
+	_cleanup_(deploy_conf_clear) struct deploy_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("deploy.conf", text, strlen(text));
+	assert_int_equal(deploy_conf_load(scratch_path("deploy.conf"), &conf), OUTCOME_OK);
+	assert_false(conf.verify);
+	assert_contains(conf.endpoints, "pop3=off");
+	assert_contains(conf.endpoints, "relay=smtp://[::1]:2525");
+	assert_int_equal(conf.verify_timeout, 800);
+	assert_int_equal(conf.settle, 60 * 1000);
+}
+
+static void a_change_of_endpoints_that_is_none_is_named_with_its_line(void **state)
+{
+	static const char text[] = "[verify]\nverify = on\nendpoints = imaps=off relay=off\n";
+	_cleanup_(deploy_conf_clear) struct deploy_conf conf = { 0 };
+
+	(void)state;
+	scratch_write("deploy.conf", text, strlen(text));
+	assert_int_equal(deploy_conf_load(scratch_path("deploy.conf"), &conf),
+			 OUTCOME_CONF_INVALID);
+	assert_contains(outcome_reason(OUTCOME_CONF_INVALID),
+			"deploy.conf:3: endpoints: relay=off: there is no endpoint of this name");
+}
+
+static void directories_for_names_of_their_own_are_updated_warned_of_or_ignored(void **state)
+{
+	static const struct {
+		const char *word;
+		enum deploy_sni sni;
+	} cases[] = {
+		{ "update", DEPLOY_SNI_UPDATE },
+		{ "warn", DEPLOY_SNI_WARN },
+		{ "ignore", DEPLOY_SNI_IGNORE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_(deploy_conf_clear) struct deploy_conf conf = { 0 };
+		char text[64];
+
+		snprintf(text, sizeof(text), "[mailcow]\nsni = %s\n", cases[i].word);
+		scratch_write("deploy.conf", text, strlen(text));
+		assert_int_equal(deploy_conf_load(scratch_path("deploy.conf"), &conf), OUTCOME_OK);
+		assert_int_equal(deploy_conf_sni(&conf), cases[i].sni);
+	}
+}
+
+static void another_word_about_them_is_refused(void **state)
+{
+	static const char *const words[] = { "Update", "on", "updates", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		_cleanup_(deploy_conf_clear) struct deploy_conf conf = { 0 };
+		char text[64];
+
+		snprintf(text, sizeof(text), "[mailcow]\nsni = %s\n", words[i]);
+		scratch_write("deploy.conf", text, strlen(text));
+		assert_int_equal(deploy_conf_load(scratch_path("deploy.conf"), &conf),
+				 OUTCOME_CONF_INVALID);
+		assert_contains(outcome_reason(OUTCOME_CONF_INVALID), "deploy.conf:2: sni");
+	}
 }
 
 static void a_ca_file_must_be_a_file(void **state)
@@ -86,6 +161,10 @@ int main(void)
 		scratch_test(an_endpoint_that_is_none_is_named_with_its_line),
 		scratch_test(without_the_host_name_certpush_says_so),
 		scratch_test(certdeploy_needs_nothing_at_all),
+		scratch_test(what_certdeploy_verifies_can_be_set),
+		scratch_test(a_change_of_endpoints_that_is_none_is_named_with_its_line),
+		scratch_test(directories_for_names_of_their_own_are_updated_warned_of_or_ignored),
+		scratch_test(another_word_about_them_is_refused),
 		scratch_test(a_ca_file_must_be_a_file),
 	};
 
