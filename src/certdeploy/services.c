@@ -182,20 +182,28 @@ bool service_is_running(const struct service *service)
 	return service->id[0] && !strcmp(service->state, RUNNING);
 }
 
-/* "127.0.0.1:25->25/tcp, 0.0.0.0:993-995->993-995/tcp, 80/tcp": only what has an arrow is
- * published. */
-bool service_publishes(const struct service *service, int inside)
+/* Is ${port} the number at ${text}, or in the range FIRST-LAST there? */
+static bool is_in(const char *text, int port)
+{
+	char *end;
+	long first = strtol(text, &end, 10), last = *end == '-' ? strtol(end + 1, NULL, 10) : first;
+
+	return first <= port && port <= last;
+}
+
+/* "127.0.0.1:25->25/tcp, [::]:993-995->993-995/tcp, 80/tcp": only what has an arrow is published.
+ */
+bool service_publishes(const struct service *service, int inside, int outside)
 {
 	const char *arrow = service->ports;
 
 	while ((arrow = strstr(arrow, "->"))) {
-		char *end;
-		long first, last;
+		const char *left = arrow;
 
+		while (left > service->ports && left[-1] != ':')
+			left--;
 		arrow += strlen("->");
-		first = strtol(arrow, &end, 10);
-		last = *end == '-' ? strtol(end + 1, NULL, 10) : first;
-		if (first <= inside && inside <= last)
+		if (is_in(left, outside) || is_in(arrow, inside))
 			return true;
 	}
 	return false;

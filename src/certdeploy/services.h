@@ -52,8 +52,8 @@ struct service *services_of_kind(struct services *services, const char *kind);
 /* Was its container found running? */
 bool service_is_running(const struct service *service);
 
-/* Does the running container of ${service} publish its port ${inside}? */
-bool service_publishes(const struct service *service, int inside);
+/* Does the container of ${service} publish its port ${inside}, or something as port ${outside}? */
+bool service_publishes(const struct service *service, int inside, int outside);
 
 /*
  * Each of these is done to all chosen services side by side. Each service's outcome and reason say

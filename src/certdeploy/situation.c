@@ -177,7 +177,8 @@ static void skip_unpublished(struct situation *situation)
 		if (endpoint->state != SERVING_DOWN || !endpoint->endpoint.inside ||
 		    endpoint->named.result != WIRE_REFUSED ||
 		    !service_is_running(endpoint->service) ||
-		    service_publishes(endpoint->service, endpoint->endpoint.inside))
+		    service_publishes(endpoint->service, endpoint->endpoint.inside,
+				      endpoint->endpoint.port))
 			continue;
 		endpoint->state = SERVING_SKIPPED;
 		journal_log(OUTCOME_ENDPOINT_SKIPPED,
