@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "certsync/interrupt.h"
+#include "certsync/journal.h"
 #include "serving.h"
 
 /* nginx's old workers take connections for another tenth of a second after a reload. */
@@ -62,10 +63,24 @@ static void add(struct round *round, struct serving_endpoint *endpoint, const ch
 	round->endpoint[round->count++] = endpoint;
 }
 
+static void tell_time(const struct round *round, deadline begun)
+{
+	const struct wire_answer *slowest = &round->answer[0];
+	size_t at = 0;
+
+	for (size_t i = 1; i < 2 * round->count; i++)
+		if (round->answer[i].milliseconds > slowest->milliseconds)
+			slowest = &round->answer[at = i];
+	journal_detail("asked %zu endpoints in %d ms; the slowest, %s, took %d ms", round->count,
+		       (int)(deadline_in(0) - begun), round->endpoint[at / 2]->endpoint.name,
+		       slowest->milliseconds);
+}
+
 static enum outcome ask(struct serving *serving, const bool asked[static ENDPOINTS_MAX],
 			const char *wanted)
 {
 	struct round *round = calloc(1, sizeof(*round));
+	const deadline begun = deadline_in(0);
 	enum outcome outcome = OUTCOME_OK;
 
 	if (!round)
@@ -81,6 +96,8 @@ static enum outcome ask(struct serving *serving, const bool asked[static ENDPOIN
 		round->endpoint[i]->unnamed = round->answer[2 * i + 1];
 		judge(round->endpoint[i], wanted);
 	}
+	if (round->count && !outcome_failed(outcome))
+		tell_time(round, begun);
 	free(round);
 	return outcome;
 }
