@@ -5,45 +5,7 @@
 #include "certsync/file.h"
 #include "kexinit.h"
 #include "unit.h"
-
-#define BANNER "SSH-2.0-Test_1.0 comment\r\n"
-
-/* A message as it goes over the wire. */
-struct wire {
-	char data[4096];
-	size_t len;
-};
-
-static void add(struct wire *wire, const void *data, size_t len)
-{
-	assert_true(wire->len + len <= sizeof(wire->data));
-	memcpy(wire->data + wire->len, data, len);
-	wire->len += len;
-}
-
-static void add_uint32(struct wire *wire, size_t value)
-{
-	const unsigned char bytes[] = { (unsigned char)(value >> 24), (unsigned char)(value >> 16),
-					(unsigned char)(value >> 8), (unsigned char)value };
-
-	add(wire, bytes, sizeof(bytes));
-}
-
-static void add_string(struct wire *wire, const char *text)
-{
-	add_uint32(wire, strlen(text));
-	add(wire, text, strlen(text));
-}
-
-static void add_packet(struct wire *wire, const struct wire *payload, unsigned char padding)
-{
-	static const char zeros[256];
-
-	add_uint32(wire, 1 + payload->len + padding);
-	add(wire, &padding, 1);
-	add(wire, payload->data, payload->len);
-	add(wire, zeros, padding);
-}
+#include "wire.h"
 
 static struct wire kexinit_payload(void)
 {
@@ -59,21 +21,13 @@ static struct wire kexinit_payload(void)
 		"",
 		"",
 	};
-	struct wire payload = { .data = { 20 }, .len = 1 + 16 };
 
-	for (int i = 0; i < KEXINIT_LISTS; i++)
-		add_string(&payload, lists[i]);
-	add(&payload, "\0\0\0\0\0", 5);
-	return payload;
+	return wire_kexinit(lists);
 }
 
 static struct wire kexinit_wire(void)
 {
-	struct wire wire = { .len = 0 }, payload = kexinit_payload();
-
-	add(&wire, BANNER, strlen(BANNER));
-	add_packet(&wire, &payload, 6);
-	return wire;
+	return wire_greeting(kexinit_payload());
 }
 
 static void assert_text(struct kexinit_text text, const char *expected)
@@ -145,8 +99,8 @@ static void lines_before_the_identification_are_skipped(void **state)
 	struct kexinit server;
 
 	(void)state;
-	add(&wire, "Welcome\r\nto this host\n", 22);
-	add(&wire, whole.data, whole.len);
+	wire_add(&wire, "Welcome\r\nto this host\n", 22);
+	wire_add(&wire, whole.data, whole.len);
 	server = kexinit_parse(wire.data, wire.len);
 	assert_int_equal(server.state, KEXINIT_COMPLETE);
 	assert_text(server.identification, "SSH-2.0-Test_1.0 comment");
@@ -154,15 +108,13 @@ static void lines_before_the_identification_are_skipped(void **state)
 
 static void packets_to_be_ignored_are_skipped(void **state)
 {
-	struct wire wire = { .len = 0 }, payload = kexinit_payload(),
-		    ignore = { .data = { 2 }, .len = 1 };
+	struct wire wire = { .len = 0 }, payload = kexinit_payload(), ignore = wire_ignore("noise");
 
 	(void)state;
-	add_string(&ignore, "noise");
-	add(&wire, BANNER, strlen(BANNER));
-	add_packet(&wire, &ignore, 5);
-	add_packet(&wire, &ignore, 250);
-	add_packet(&wire, &payload, 4);
+	wire_add_text(&wire, WIRE_BANNER);
+	wire_add_packet(&wire, &ignore, 5);
+	wire_add_packet(&wire, &ignore, 250);
+	wire_add_packet(&wire, &payload, 4);
 	assert_int_equal(kexinit_parse(wire.data, wire.len).state, KEXINIT_COMPLETE);
 }
 
@@ -178,16 +130,10 @@ static void other_protocols_are_told_by_their_words(void **state)
 
 static void a_disconnect_is_told_by_its_description(void **state)
 {
-	struct wire wire = { .len = 0 }, payload = { .data = { 1 }, .len = 1 };
-	struct kexinit server;
+	struct wire wire = wire_greeting(wire_disconnect("Too many connections"));
+	struct kexinit server = kexinit_parse(wire.data, wire.len);
 
 	(void)state;
-	add_uint32(&payload, 12);
-	add_string(&payload, "Too many connections");
-	add_string(&payload, "");
-	add(&wire, BANNER, strlen(BANNER));
-	add_packet(&wire, &payload, 7);
-	server = kexinit_parse(wire.data, wire.len);
 	assert_int_equal(server.state, KEXINIT_DISCONNECTED);
 	assert_text(server.words, "Too many connections");
 }
@@ -196,8 +142,8 @@ static void assert_broken(const void *data, size_t len)
 {
 	struct wire wire = { .len = 0 };
 
-	add(&wire, BANNER, strlen(BANNER));
-	add(&wire, data, len);
+	wire_add_text(&wire, WIRE_BANNER);
+	wire_add(&wire, data, len);
 	assert_int_equal(kexinit_parse(wire.data, wire.len).state, KEXINIT_BROKEN);
 }
 
@@ -212,7 +158,7 @@ static void what_is_no_packet_is_broken(void **state)
 	assert_broken("\0\0\0\14\13\24xxxxxxxxxx", 16); /* nothing but padding */
 	assert_broken("\0\0\0\14\4\25xxxxxxxxxx", 16);  /* NEWKEYS, at this point */
 	payload.len -= 1;                               /* a list that ends too early */
-	add_packet(&wire, &payload, 7);
+	wire_add_packet(&wire, &payload, 7);
 	assert_broken(wire.data, wire.len);
 }
 
