@@ -187,9 +187,7 @@ static const struct kexinit *server_with(const char *const lists[KEXINIT_LISTS])
 }
 
 /* Nothing of this is ours. */
-static const char *const nothing_common[KEXINIT_LISTS] = {
-	"old", "old", "old", "old", "old", "old", "old", "old", "", "",
-};
+static const char *const nothing_common[KEXINIT_LISTS] = WIRE_NOTHING_COMMON;
 
 /* How a server is explained with which all is in common but the ${list} of ${theirs}. */
 static const char *explain(enum kexinit_list list, const char *theirs)

@@ -12,6 +12,12 @@
 #define WIRE_IGNORE     2
 #define WIRE_KEXINIT    20
 
+/* The lists of a server that has nothing a client of today wants. */
+#define WIRE_NOTHING_COMMON                                                                        \
+	{                                                                                          \
+		"old", "old", "old", "old", "old", "old", "old", "old", "", "",                    \
+	}
+
 struct wire {
 	char data[4096];
 	size_t len;
@@ -82,6 +88,16 @@ static inline struct wire wire_ignore(const char *noise)
 
 	wire_add_string(&payload, noise);
 	return payload;
+}
+
+/* Packets that say nothing, as many as there is room for. */
+static inline struct wire wire_noise(void)
+{
+	struct wire wire = { .len = 0 }, ignore = wire_ignore("and another thing");
+
+	while (wire.len + 2 * ignore.len < sizeof(wire.data))
+		wire_add_packet(&wire, &ignore, 8);
+	return wire;
 }
 
 /* The banner and one packet of ${payload}. */
