@@ -16,6 +16,7 @@
 #define CERT_MODE         0644
 #define KEY_MODE          0600
 #define DOMAINS_BYTES_MAX ((size_t)64 * 1024)
+#define REASON_MAX        512
 #define WHITE             " \t\r\n\v\f"
 
 /* --- looking --- */
@@ -76,11 +77,18 @@ static int open_directory(int ssl, const char *name)
 	return openat(ssl, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* True: ${name} is one that mailcow serves. It need not hold anything sensible for that. */
+static bool has_file(int directory, const char *name)
+{
+	struct stat status;
+
+	return fstatat(directory, name, &status, 0) == 0 && S_ISREG(status.st_mode);
+}
+
+/* True: it is one that mailcow serves. It need not hold anything sensible for that. */
 static bool is_served(int directory)
 {
-	return faccessat(directory, DOMAINS, F_OK, 0) == 0 &&
-	       faccessat(directory, CERT, F_OK, 0) == 0 && faccessat(directory, KEY, F_OK, 0) == 0;
+	return has_file(directory, DOMAINS) && has_file(directory, CERT) &&
+	       has_file(directory, KEY);
 }
 
 static enum outcome look_at(int ssl, const char *name, const struct pair *pair,
@@ -102,6 +110,11 @@ static enum outcome look_at(int ssl, const char *name, const struct pair *pair,
 		pair_clear(&directory->old);
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", name);
+	/* It is served for no name at all. */
+	if (!domains.data[strspn(domains.data, WHITE)]) {
+		pair_clear(&directory->old);
+		return OUTCOME_OK;
+	}
 	snprintf(directory->name, sizeof(directory->name), "%s", name);
 	judge(directory, domains.data, pair, hostname);
 	sni->count++;
@@ -113,6 +126,7 @@ enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, st
 	_cleanup_(dir_closep) DIR *entries = NULL;
 	int fd = openat(ssl, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	enum outcome result = OUTCOME_OK;
+	char reason[REASON_MAX] = "";
 	struct dirent *entry;
 
 	memset(sni, 0, sizeof(*sni));
@@ -129,10 +143,13 @@ enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, st
 		if (entry->d_name[0] == '.')
 			continue;
 		outcome = look_at(ssl, entry->d_name, pair, hostname, sni);
-		if (outcome_failed(outcome))
-			result = outcome;
+		if (!outcome_failed(outcome))
+			continue;
+		/* The look at the next one records reasons of its own. */
+		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
+		result = outcome;
 	}
-	return result;
+	return outcome_failed(result) ? outcome_because(result, "%s", reason) : OUTCOME_OK;
 }
 
 /* --- writing --- */
@@ -160,6 +177,12 @@ static enum outcome write_pair(int ssl, const struct sni_directory *directory,
 	return outcome_in(outcome, "%s", directory->name);
 }
 
+static enum outcome put_back(int ssl, const struct sni_directory *directory)
+{
+	/* What could not be read before is not worth having back. */
+	return directory->old.chain.len ? write_pair(ssl, directory, &directory->old) : OUTCOME_OK;
+}
+
 enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni)
 {
 	enum outcome result = OUTCOME_OK;
@@ -173,6 +196,8 @@ enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni)
 		outcome = write_pair(ssl, directory, pair);
 		if (outcome_failed(outcome)) {
 			result = outcome;
+			/* The new key may be there without its certificate. */
+			put_back(ssl, directory);
 			continue;
 		}
 		directory->state = SNI_CURRENT;
@@ -187,13 +212,14 @@ enum outcome sni_restore(int ssl, struct sni *sni)
 
 	for (size_t i = 0; i < sni->count; i++) {
 		struct sni_directory *directory = &sni->directory[i];
-		enum outcome outcome = OUTCOME_OK;
+		enum outcome outcome;
 
-		/* What could not be read before is not worth having back. */
-		if (directory->updated && directory->old.chain.len)
-			outcome = write_pair(ssl, directory, &directory->old);
+		if (!directory->updated)
+			continue;
+		outcome = put_back(ssl, directory);
 		if (outcome_failed(outcome))
 			result = outcome;
+		directory->state = SNI_STALE;
 		directory->updated = false;
 	}
 	return result;

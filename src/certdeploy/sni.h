@@ -1,7 +1,8 @@
 /*
  * The directories below data/assets/ssl that mailcow serves for names of their own: those with the
- * files domains, cert.pem and key.pem, left over from its own ACME client as a rule. dovecot,
- * postfix and nginx prefer them to the installed pair, so they are kept in step with it.
+ * files domains (which has a name in it), cert.pem and key.pem, left over from its own ACME client
+ * as a rule. dovecot, postfix and nginx prefer them to the installed pair, so they are kept in step
+ * with it.
  */
 #ifndef SNI_H
 #define SNI_H
@@ -33,15 +34,16 @@ struct sni {
 
 /*
  * Find the directories in ${ssl} and how each relates to ${pair}, for the mail host ${hostname}.
- * Real directories only; links are not followed. The caller sni_clears ${sni} in any case. FILE_IO,
- * NO_MEMORY.
+ * Real directories only; links are not followed. The caller sni_clears ${sni} in any case. FILE_...
+ * of one whose file domains cannot be read, NO_MEMORY; the others are found all the same.
  */
 enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, struct sni *sni);
 
 /*
  * Write ${pair} into every directory that is SNI_STALE, which is SNI_CURRENT then: each file is
  * replaced by rename, with mode 0644 and 0600, owner and group as the directory's. What was there
- * is kept in ${sni}. FILE_WRITE of the first that failed; the others were done all the same.
+ * is kept in ${sni}. FILE_WRITE, FILE_DENIED of one that failed, which has its old pair again; the
+ * others were done all the same.
  */
 enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni);
 
