@@ -41,12 +41,18 @@ enum outcome record_write(int state, const char *name, const struct pair *pair, 
 bool record_read(int state, const char *name, struct record *record)
 {
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	int hashes_len = 0;
 
 	memset(record, 0, sizeof(*record));
-	return state >= 0 &&
-	       !outcome_failed(file_read(state, name, FILE_STAGED, RECORD_BYTES_MAX, &bytes)) &&
-	       sscanf(bytes.data, "%64s cert.pem\n%64s key.pem\n%511[^\n]", record->chain,
-		      record->key, record->note) >= 2;
+	if (state < 0 ||
+	    outcome_failed(file_read(state, name, FILE_STAGED, RECORD_BYTES_MAX, &bytes)))
+		return false;
+	sscanf(bytes.data, "%64s cert.pem\n%64s key.pem%n", record->chain, record->key,
+	       &hashes_len);
+	/* The note may begin with a blank. */
+	if (hashes_len)
+		sscanf(bytes.data + hashes_len, "%*1[\n]%511[^\n]", record->note);
+	return hashes_len > 0;
 }
 
 bool record_exists(int state, const char *name)
