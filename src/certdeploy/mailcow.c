@@ -65,7 +65,7 @@ static void take(const char *name, const char *value, void *context)
 
 /*
  * Without COMPOSE_PROJECT_NAME docker compose takes the directory's name: lower case, letters,
- * digits, - and _.
+ * digits, - and _; the last two not at its beginning.
  */
 static void name_project(const char *root, struct mailcow *mailcow)
 {
@@ -77,7 +77,7 @@ static void name_project(const char *root, struct mailcow *mailcow)
 	for (name = end; name > root && name[-1] != '/';)
 		name--;
 	for (; name < end && used < MAILCOW_PROJECT_MAX; name++)
-		if (isalnum((unsigned char)*name) || *name == '-' || *name == '_')
+		if (isalnum((unsigned char)*name) || (used && (*name == '-' || *name == '_')))
 			mailcow->project[used++] = (char)tolower((unsigned char)*name);
 	mailcow->project[used] = '\0';
 }

@@ -74,6 +74,21 @@ static void without_a_project_name_it_is_the_directorys(void **state)
 	assert_string_equal(mailcow.project, "mail-cowd");
 }
 
+/* As docker compose does: a project's name begins with a letter or a digit. */
+static void what_a_project_name_cannot_begin_with_is_left_out(void **state)
+{
+	static char odd_root[sizeof(root)];
+	struct mailcow mailcow;
+
+	(void)state;
+	assert_int_equal(mailcow_of("MAILCOW_HOSTNAME=mail.example.org\n", &mailcow), OUTCOME_OK);
+	snprintf(odd_root, sizeof(odd_root), "%s/_-.-Mail_cow//", scratch);
+	assert_int_equal(symlinkat("Mail-cow.d", scratch_fd, "_-.-Mail_cow"), 0);
+	conf.root = odd_root;
+	assert_int_equal(mailcow_read(&conf, &mailcow), OUTCOME_OK);
+	assert_string_equal(mailcow.project, "mail_cow");
+}
+
 static void the_configured_host_name_wins(void **state)
 {
 	static char hostname[] = "mx.example.org";
@@ -270,6 +285,7 @@ int main(void)
 		scratch_test(what_mailcow_conf_says_is_read),
 		scratch_test(the_acme_client_is_off_only_if_that_is_said),
 		scratch_test(without_a_project_name_it_is_the_directorys),
+		scratch_test(what_a_project_name_cannot_begin_with_is_left_out),
 		scratch_test(the_configured_host_name_wins),
 		scratch_test(a_host_name_that_is_none_is_refused),
 		scratch_test(what_is_missing_is_named),

@@ -69,7 +69,7 @@ static void certdeploy_needs_nothing_at_all(void **state)
 	assert_int_equal(deploy_conf_sni(&conf), DEPLOY_SNI_UPDATE);
 	assert_true(conf.verify);
 	assert_string_equal(conf.endpoints, "");
-	assert_int_equal(conf.verify_timeout, 5 * 1000);
+	assert_int_equal(conf.verify_timeout, 10 * 1000);
 	assert_int_equal(conf.settle, 10 * 1000);
 }
 
