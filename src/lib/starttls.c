@@ -50,23 +50,22 @@ static enum starttls_next ask(struct starttls *starttls, const char *words, cons
 
 /* --- SMTP --- */
 
+/* RFC 5321, section 4.2: from 200 to 599; and no command of ours is to be continued (3yz). */
 static bool is_reply(const char *line)
 {
-	return isdigit((unsigned char)line[0]) && isdigit((unsigned char)line[1]) &&
+	return line[0] && strchr("245", line[0]) && isdigit((unsigned char)line[1]) &&
 	       isdigit((unsigned char)line[2]) && (!line[3] || line[3] == ' ' || line[3] == '-');
 }
 
 static enum starttls_next take_smtp(struct starttls *starttls, const char *line, const char **say)
 {
-	bool positive = line[0] == '2', last = line[0] && line[1] && line[2] && line[3] != '-';
+	bool positive = line[0] == '2';
 
 	if (!is_reply(line))
 		return STARTTLS_NONSENSE;
-	if (line[0] == '1' || line[0] == '3')
-		return STARTTLS_NONSENSE;
 	if (starttls->step == CAPABILITIES && line[3])
-		starttls->offered |= has_word(line + 4, "STARTTLS");
-	if (!last)
+		starttls->offered |= begins(line + 4, "STARTTLS");
+	if (line[3] == '-')
 		return STARTTLS_LISTEN;
 	switch (starttls->step) {
 	case GREETING:
