@@ -47,7 +47,7 @@ enum wire_result {
 
 #define WIRE_REASON_MAX 256
 
-/* Of a fixed size and without pointers. All that follows not_after is about WIRE_SERVED only. */
+/* Of a fixed size and without pointers. Without WIRE_SERVED, nothing follows milliseconds. */
 struct wire_answer {
 	enum wire_result result;
 	char reason[WIRE_REASON_MAX];                 /* printable; of a served one "" */

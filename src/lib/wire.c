@@ -34,7 +34,8 @@ static SSL_CTX *make_tls(void)
 	return tls;
 }
 
-/* Write down the certificate that was shown; ${store} is NULL if its chain is not to be verified.
+/*
+ * Write down the certificate that was shown; ${store} is NULL if its chain is not to be verified.
  */
 static void describe(struct conversation *conversation, X509_STORE *store)
 {
@@ -46,9 +47,11 @@ static void describe(struct conversation *conversation, X509_STORE *store)
 	if (!leaf || !certificate_fingerprint(leaf, answer->fingerprint) ||
 	    !certificate_spki(leaf, answer->spki) ||
 	    !certificate_validity(leaf, &answer->not_before, &answer->not_after)) {
-		answer->result = WIRE_TLS_FAILED;
-		text_printable(answer->reason, sizeof(answer->reason),
-			       "the certificate that was shown cannot be read", 45);
+		*answer = (struct wire_answer){
+			.result = WIRE_TLS_FAILED,
+			.reason = "the certificate that was shown cannot be read",
+			.milliseconds = answer->milliseconds,
+		};
 		return;
 	}
 	text_printable(answer->tls, sizeof(answer->tls), version, strlen(version));
@@ -59,6 +62,21 @@ static void describe(struct conversation *conversation, X509_STORE *store)
 	if (!answer->trusted)
 		text_printable(answer->distrust, sizeof(answer->distrust), outcome_reason(outcome),
 			       strlen(outcome_reason(outcome)));
+}
+
+/*
+ * Leave those that are over at once: a server with few processes may need the one that we hold for
+ * the next question.
+ */
+static void leave_those_over(struct conversation *conversations, size_t count, X509_STORE *store)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (conversations[i].state != CONVERSATION_OVER)
+			continue;
+		if (conversations[i].answer->result == WIRE_SERVED && conversations[i].ssl)
+			describe(&conversations[i], store);
+		conversation_clear(&conversations[i]);
+	}
 }
 
 /* Wait for news of any; returns how many are not over. */
@@ -99,20 +117,12 @@ static void end_all(struct conversation *conversations, size_t count, enum wire_
 	}
 }
 
-static void hold(struct conversation *conversations, size_t count, deadline end,
-		 struct pollfd *polls)
+static void go_on(struct conversation *conversations, size_t count, const struct pollfd *polls)
 {
-	while (wait_for_news(conversations, count, polls)) {
-		if (interrupt_pending())
-			end_all(conversations, count, WIRE_INTERRUPTED);
-		else if (!deadline_left(end))
-			end_all(conversations, count, WIRE_TIMED_OUT);
-		for (size_t i = 0; i < count; i++)
-			if (polls[i].revents ||
-			    !deadline_left(conversation_wakes(&conversations[i])) ||
-			    conversations[i].state == CONVERSATION_RESOLVING)
-				conversation_go_on(&conversations[i]);
-	}
+	for (size_t i = 0; i < count; i++)
+		if (polls[i].revents || !deadline_left(conversation_wakes(&conversations[i])) ||
+		    conversations[i].state == CONVERSATION_RESOLVING)
+			conversation_go_on(&conversations[i]);
 }
 
 static void ask_all(const struct wire_question *questions, size_t count, SSL_CTX *tls,
@@ -121,12 +131,16 @@ static void ask_all(const struct wire_question *questions, size_t count, SSL_CTX
 {
 	for (size_t i = 0; i < count; i++)
 		conversation_begin(&conversations[i], &questions[i], tls, end, &answers[i]);
-	hold(conversations, count, end, polls);
-	for (size_t i = 0; i < count; i++) {
-		if (answers[i].result == WIRE_SERVED)
-			describe(&conversations[i], store);
-		conversation_clear(&conversations[i]);
+	while (wait_for_news(conversations, count, polls)) {
+		if (interrupt_pending())
+			end_all(conversations, count, WIRE_INTERRUPTED);
+		else if (!deadline_left(end))
+			end_all(conversations, count, WIRE_TIMED_OUT);
+		go_on(conversations, count, polls);
+		leave_those_over(conversations, count, store);
 	}
+	/* Those that were over before there was anything to wait for. */
+	leave_those_over(conversations, count, store);
 }
 
 enum outcome wire_ask(const struct wire_question *questions, size_t count, const char *roots,
