@@ -39,14 +39,52 @@ void conversation_end(struct conversation *conversation, enum wire_result result
 
 /* --- TLS --- */
 
+/*
+ * Has all been read that a handshake may take? A client takes no notice of a HelloRequest (RFC
+ * 5246, section 7.4.1.1), and so SSL_connect would read them for as long as they come.
+ */
+static bool tls_exceeded(BIO *bio)
+{
+	return BIO_number_read(bio) > CONVERSATION_TLS_MAX;
+}
+
+/* Called before and after all that is done with the socket (BIO_set_callback_ex(3)). */
+static long limit_reading(BIO *bio, int what, const char *bytes, size_t len, int argi, long argl,
+			  int result, size_t *processed)
+{
+	(void)bytes, (void)len, (void)argi, (void)argl, (void)processed;
+	if (what != BIO_CB_READ || !tls_exceeded(bio))
+		return result;
+	BIO_clear_retry_flags(bio);
+	return -1;
+}
+
+/* The server, whose own certificate was read and proved by then, asks for one of ours. */
+static int have_no_certificate(SSL *ssl, void *context)
+{
+	struct conversation *conversation = context;
+
+	(void)ssl;
+	conversation->certificate_wanted = true;
+	return 1;
+}
+
 static void explain_tls(struct conversation *conversation, int error)
 {
 	unsigned long code = ERR_peek_error();
 	const char *words = code ? ERR_reason_error_string(code) : NULL;
 
-	if (error == SSL_ERROR_SSL && words)
+	if (tls_exceeded(SSL_get_rbio(conversation->ssl)))
+		conversation_end(conversation, WIRE_NONSENSE,
+				 "the server said more than %d bytes during the TLS handshake",
+				 CONVERSATION_TLS_MAX);
+	else if (error == SSL_ERROR_SSL && conversation->certificate_wanted)
+		/* It goes no further without one, but what we came for is there. */
+		conversation_end(conversation, WIRE_SERVED, "%s", "");
+	else if (error == SSL_ERROR_SSL &&
+		 ERR_GET_REASON(code) != SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		conversation_end(conversation, WIRE_TLS_FAILED, "the TLS handshake failed: %s",
-				 words);
+				 words ? words : "unknown error");
 	else
 		conversation_end(conversation, WIRE_CLOSED,
 				 "the connection was closed during the TLS handshake");
@@ -81,6 +119,8 @@ static void begin_tls(struct conversation *conversation)
 		conversation_end(conversation, WIRE_TLS_FAILED, "out of memory");
 		return;
 	}
+	SSL_set_cert_cb(conversation->ssl, have_no_certificate, conversation);
+	BIO_set_callback_ex(SSL_get_rbio(conversation->ssl), limit_reading);
 	shake_hands(conversation);
 }
 
@@ -284,6 +324,12 @@ static int start_connecting(struct conversation *conversation)
 	return 0;
 }
 
+/* Did the other side take the connection, before it dropped it again? */
+static bool was_taken(int error)
+{
+	return error == ECONNRESET || error == EPIPE;
+}
+
 /* The next address has its share of the time that is left; ${error} is what the last one met. */
 static void try_address(struct conversation *conversation, int error)
 {
@@ -299,8 +345,11 @@ static void try_address(struct conversation *conversation, int error)
 			return;
 		conversation->address = conversation->address->ai_next;
 	}
-	conversation_end(conversation, error == ETIMEDOUT ? WIRE_TIMED_OUT : WIRE_REFUSED, "%s",
-			 strerror(error));
+	conversation_end(conversation,
+			 error == ETIMEDOUT ? WIRE_TIMED_OUT
+			 : was_taken(error) ? WIRE_CLOSED
+					    : WIRE_REFUSED,
+			 "%s", strerror(error));
 }
 
 static void connect_on(struct conversation *conversation)

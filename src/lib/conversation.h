@@ -11,7 +11,9 @@
 /* What may come in clear before TLS: a line, and all of it. */
 #define CONVERSATION_LINE_MAX  4096
 #define CONVERSATION_CLEAR_MAX 16384
-#define CONVERSATION_SAY_MAX   160
+/* All that may come during the TLS handshake; OpenSSL takes a chain of 100 KiB at the most. */
+#define CONVERSATION_TLS_MAX (256 * 1024)
+#define CONVERSATION_SAY_MAX 160
 
 enum conversation_state {
 	CONVERSATION_RESOLVING,
@@ -39,6 +41,7 @@ struct conversation {
 	size_t line_len;
 	size_t clear_len;
 	SSL *ssl;
+	bool certificate_wanted; /* one of ours */
 };
 
 /* Begin; ${end} is when the answer must be there. */
