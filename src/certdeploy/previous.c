@@ -112,6 +112,8 @@ static bool read_generation(int directory, const char *name, struct pair *pair)
 	if (!outcome_failed(outcome))
 		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
 	if (!outcome_failed(outcome))
+		outcome = bundle_check_key(pair->bundle);
+	if (!outcome_failed(outcome))
 		return true;
 	pair_clear(pair);
 	return false;
