@@ -154,12 +154,20 @@ static void beside_a_half_written_one_the_whole_one_is_read(void **state)
 	_cleanup_(pair_clear) struct pair pair = new_pair(NULL);
 	static const char part[] = "previous/.20260101T000000Z-0000000000000001.part";
 	static const char empty[] = "previous/20260101T000000Z-0000000000000001";
+	char name[512];
 
 	(void)state;
 	assert_int_equal(previous_keep(scratch_fd, &pair), OUTCOME_OK);
 	assert_int_equal(mkdirat(scratch_fd, part, 0700), 0);
 	assert_int_equal(mkdirat(scratch_fd, empty, 0700), 0);
 	kept_is(&pair);
+	/* A whole one that has not got its name yet does not count. */
+	assert_int_equal(unlinkat(scratch_fd, part, AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(scratch_fd, empty, AT_REMOVEDIR), 0);
+	snprintf(name, sizeof(name), "%s", kept_path(""));
+	name[strlen(name) - 1] = '\0';
+	assert_int_equal(renameat(scratch_fd, name, scratch_fd, part), 0);
+	none_is_kept(scratch_fd);
 }
 
 static void what_is_in_the_way_is_said(void **state)
