@@ -90,7 +90,7 @@ static bool parse_published(const char *text, const char *bind, struct mailcow_p
 {
 	const bool alone = !text[strspn(text, "0123456789")];
 	struct address address;
-	char whole[2 * sizeof(to->address)];
+	char whole[2 * sizeof(to->address)] = "";
 
 	if (alone)
 		snprintf(whole, sizeof(whole), strchr(bind, ':') ? "[%s]:%s" : "%s:%s", bind, text);

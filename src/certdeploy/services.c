@@ -12,6 +12,7 @@
 #define SERVICE_LABEL           "com.docker.compose.service"
 #define ONEOFF_LABEL            "com.docker.compose.oneoff"
 #define RUNNING                 "running"
+#define TCP                     "/tcp"
 #define SERVICE_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 #define BLANKS                  " \t"
 #define ARGUMENTS_MAX           8
@@ -133,6 +134,16 @@ static void take_container(struct services *services, char *line)
 	}
 }
 
+/* An earlier look may have found others. */
+static void forget_containers(struct services *services)
+{
+	for (size_t i = 0; i < services->count; i++) {
+		struct service *service = &services->service[i];
+
+		service->id[0] = service->state[0] = service->ports[0] = '\0';
+	}
+}
+
 enum outcome services_find(const struct deploy_conf *conf, const struct mailcow *mailcow,
 			   struct services *services)
 {
@@ -158,6 +169,7 @@ enum outcome services_find(const struct deploy_conf *conf, const struct mailcow 
 		subprocess_explain(&process, reason, sizeof(reason));
 		return outcome_because(OUTCOME_DOCKER_FAILED, "%s ps: %s", conf->docker, reason);
 	}
+	forget_containers(services);
 	rest = process.out.text;
 	while ((line = strsep(&rest, "\n")) && *line)
 		take_container(services, line);
@@ -182,12 +194,13 @@ bool service_is_running(const struct service *service)
 	return service->id[0] && !strcmp(service->state, RUNNING);
 }
 
-/* Is ${port} the number at ${text}, or in the range FIRST-LAST there? */
-static bool is_in(const char *text, int port)
+/* Is ${port} the number at ${text}, or in the range FIRST-LAST there? ${end}: what follows. */
+static bool is_in(const char *text, int port, char **end)
 {
-	char *end;
-	long first = strtol(text, &end, 10), last = *end == '-' ? strtol(end + 1, NULL, 10) : first;
+	long first = strtol(text, end, 10), last = first;
 
+	if (**end == '-' && (*end)[1] != '>')
+		last = strtol(*end + 1, end, 10);
 	return first <= port && port <= last;
 }
 
@@ -199,11 +212,15 @@ bool service_publishes(const struct service *service, int inside, int outside)
 
 	while ((arrow = strstr(arrow, "->"))) {
 		const char *left = arrow;
+		bool found;
+		char *end;
 
 		while (left > service->ports && left[-1] != ':')
 			left--;
 		arrow += strlen("->");
-		if (is_in(left, outside) || is_in(arrow, inside))
+		found = is_in(left, outside, &end);
+		found |= is_in(arrow, inside, &end);
+		if (found && !strncmp(end, TCP, strlen(TCP)))
 			return true;
 	}
 	return false;

@@ -52,7 +52,9 @@ struct service *services_of_kind(struct services *services, const char *kind);
 /* Was its container found running? */
 bool service_is_running(const struct service *service);
 
-/* Does the container of ${service} publish its port ${inside}, or something as port ${outside}? */
+/* Does the container of ${service} publish its port ${inside}, or something as port ${outside}, by
+ * TCP?
+ */
 bool service_publishes(const struct service *service, int inside, int outside);
 
 /*
