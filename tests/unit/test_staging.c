@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "certsync/cleanup.h"
 #include "certsync/journal.h"
 #include "make_pair.h"
 #include "run_child.h"
@@ -239,6 +240,126 @@ static void a_missing_directory_is_named(void **state)
 	assert_contains(outcome_reason(OUTCOME_STAGING_MISSING), "/nonexistent/incoming");
 }
 
+/* --- rolled back --- */
+
+/* The record of what is staged as ${name}, as the run that rolled it back wrote it. */
+static struct record record_of(const char *name)
+{
+	_cleanup_(pair_clear) struct pair pair = { .bundle = NULL };
+	struct record record;
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/" GENERATION_CHAIN, name);
+	assert_int_equal(file_read(scratch_fd, path, FILE_STAGED, BUNDLE_BYTES_MAX, &pair.chain),
+			 OUTCOME_OK);
+	snprintf(path, sizeof(path), "%s/" GENERATION_KEY, name);
+	assert_int_equal(file_read(scratch_fd, path, FILE_STAGED, BUNDLE_BYTES_MAX, &pair.key),
+			 OUTCOME_OK);
+	assert_int_equal(record_write(scratch_fd, RECORD_REJECTED, &pair, "imaps: refused"),
+			 OUTCOME_OK);
+	assert_true(record_read(scratch_fd, RECORD_REJECTED, &record));
+	return record;
+}
+
+static void a_pair_that_was_rolled_back_is_refused(void **state)
+{
+	struct record rejected;
+
+	(void)state;
+	stage_good(NEWER, 0);
+	rejected = record_of(NEWER);
+	rules.rejected = &rejected;
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_null(staging.pair.bundle);
+	assert_null(staging.pair.key.data);
+	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
+	assert_contains(staging.reason, NEWER ": ");
+	assert_contains(staging.reason, "was rolled back before");
+	assert_contains(staging.reason, ": imaps: refused");
+	/* It stays, so that --force can have another try. */
+	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
+	assert_true(exists(NEWER));
+	staging_clear(&staging);
+	rules.rejected = NULL;
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWER);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+}
+
+static void the_same_pair_is_refused_whatever_its_name(void **state)
+{
+	struct record rejected;
+
+	(void)state;
+	stage_good(OLD, 0);
+	rejected = record_of(OLD);
+	rules.rejected = &rejected;
+	assert_int_equal(renameat(scratch_fd, OLD, scratch_fd, NEWEST), 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_null(staging.pair.bundle);
+	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
+}
+
+static void a_pair_that_changed_is_tried_again(void **state)
+{
+	struct record rejected;
+	char chain[BUNDLE_BYTES_MAX];
+	ssize_t len;
+	int fd;
+
+	(void)state;
+	stage_good(NEWER, 0);
+	rejected = record_of(NEWER);
+	rules.rejected = &rejected;
+	/* The same leaf, but for example with the certificate of its issuer. */
+	fd = openat(scratch_fd, NEWER "/" GENERATION_CHAIN, O_RDWR | O_APPEND);
+	len = read(fd, chain, sizeof(chain));
+	assert_true(len > 0);
+	assert_int_equal(write(fd, "\n", 1), 1);
+	close(fd);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWER);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	staging_clear(&staging);
+	scratch_write(NEWER "/" GENERATION_CHAIN, chain, (size_t)len);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
+}
+
+static void beside_a_rolled_back_one_a_good_one_is_chosen(void **state)
+{
+	const time_t now = time(NULL);
+	struct record rejected;
+
+	(void)state;
+	stage_good(NEWER, now - 2 * A_DAY);
+	rejected = record_of(NEWER);
+	rules.rejected = &rejected;
+	wait_for_next_stamp();
+	stage_good(NEWEST, now - A_DAY);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWEST);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	staging_clear(&staging);
+	/* An older one is chosen too, and the rolled back one is still told of. */
+	rejected = record_of(NEWEST);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, NEWER);
+	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
+}
+
+static void what_is_wrong_itself_is_said_before_that(void **state)
+{
+	struct record rejected;
+
+	(void)state;
+	stage_bad(NEWER);
+	rejected = record_of(NEWER);
+	rules.rejected = &rejected;
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_int_equal(staging.rejected, OUTCOME_CERT_WRONG_HOST);
+}
+
 #define staging_test(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -256,6 +377,11 @@ int main(void)
 		staging_test(links_are_not_followed),
 		staging_test(what_was_being_removed_is_removed_and_an_upload_is_left_alone),
 		staging_test(a_missing_directory_is_named),
+		staging_test(a_pair_that_was_rolled_back_is_refused),
+		staging_test(the_same_pair_is_refused_whatever_its_name),
+		staging_test(a_pair_that_changed_is_tried_again),
+		staging_test(beside_a_rolled_back_one_a_good_one_is_chosen),
+		staging_test(what_is_wrong_itself_is_said_before_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
