@@ -180,10 +180,9 @@ static const char *colour(int priority)
 
 static void print_record(const struct outcome_text *text, int priority, const char *message)
 {
-	const char *reset = journal.colour ? "\033[0m" : "";
+	const char *begin = colour(priority), *end = begin[0] ? "\033[0m" : "";
 
-	fprintf(stderr, "%s: %s%s%s%s\n", journal.program, colour(priority), label(priority),
-		message, reset);
+	fprintf(stderr, "%s: %s%s%s%s\n", journal.program, begin, label(priority), message, end);
 	if (text && text->advice[0])
 		fprintf(stderr, "%s:   %s\n", journal.program, text->advice);
 }

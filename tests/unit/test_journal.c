@@ -90,6 +90,11 @@ static void say_detail(void)
 	journal_detail("trying %s", "192.0.2.1");
 }
 
+static void say_step(void)
+{
+	journal_step("installed in %s", "/opt");
+}
+
 static void say_everything(void)
 {
 	say_failure();
@@ -139,6 +144,14 @@ static void how_it_is_done_is_told_verbosely_only(void **state)
 	speech_is(JOURNAL_NORMAL, say_debug, "");
 	speech_is(JOURNAL_VERBOSE, say_detail, "certtest: trying 192.0.2.1\n");
 	speech_is(JOURNAL_VERBOSE, say_debug, "certtest: fine\n");
+}
+
+static void a_step_is_told_verbosely_only(void **state)
+{
+	(void)state;
+	speech_is(JOURNAL_QUIET, say_step, "");
+	speech_is(JOURNAL_NORMAL, say_step, "");
+	speech_is(JOURNAL_VERBOSE, say_step, "certtest: installed in /opt\n");
 }
 
 static void say_reason(void)
@@ -196,17 +209,33 @@ static int speak_to_terminal(void *context)
 	return 0;
 }
 
-static void terminal_gets(void (*say)(void), const char *term, const char *no_colour,
-			  const char *wanted)
+static void terminal_hears(struct speech speech, const char *wanted)
 {
-	struct speech speech = {
-		.volume = JOURNAL_VERBOSE, .say = say, .term = term, .no_colour = no_colour
-	};
 	struct child child;
 
 	run_child(&child, speak_to_terminal, &speech);
 	assert_int_equal(child.status, 0);
 	assert_string_equal(child.out, wanted);
+}
+
+static void terminal_gets(void (*say)(void), const char *term, const char *no_colour,
+			  const char *wanted)
+{
+	terminal_hears((struct speech){ .volume = JOURNAL_VERBOSE,
+					.say = say,
+					.term = term,
+					.no_colour = no_colour },
+		       wanted);
+}
+
+static void a_person_at_a_terminal_is_told_of_steps(void **state)
+{
+	(void)state;
+	terminal_hears(
+		(struct speech){ .volume = JOURNAL_NORMAL, .say = say_step, .term = "xterm" },
+		"certtest: installed in /opt\r\n");
+	terminal_hears((struct speech){ .volume = JOURNAL_NORMAL, .say = say_detail }, "");
+	terminal_hears((struct speech){ .volume = JOURNAL_QUIET, .say = say_step }, "");
 }
 
 static void a_terminal_gets_colours_by_weight(void **state)
@@ -338,6 +367,19 @@ static void journald_gets_details_without_an_id(void **state)
 	assert_contains(child.out, "MESSAGE=trying 192.0.2.1\n");
 	assert_lacks(child.out, "MESSAGE_ID");
 	assert_lacks(child.out, "CERTSYNC_OUTCOME");
+}
+
+static void journald_gets_steps_as_details(void **state)
+{
+	struct child child;
+
+	(void)state;
+	run_journald(&child, say_step, JOURNAL_NORMAL);
+	assert_string_equal(child.out, "");
+	run_journald(&child, say_step, JOURNAL_VERBOSE);
+	assert_contains(child.out, "PRIORITY=7\n");
+	assert_contains(child.out, "MESSAGE=installed in /opt\n");
+	assert_lacks(child.out, "MESSAGE_ID");
 }
 
 static void journald_gets_no_more_than_was_asked_for(void **state)
@@ -509,15 +551,18 @@ int main(void)
 		cmocka_unit_test(what_was_done_is_told_without_a_label),
 		cmocka_unit_test(quietly_only_warnings_and_errors_are_told),
 		cmocka_unit_test(how_it_is_done_is_told_verbosely_only),
+		cmocka_unit_test(a_step_is_told_verbosely_only),
 		cmocka_unit_test(a_failure_is_told_with_the_reason_recorded_for_it),
 		cmocka_unit_test(a_message_longer_than_there_is_room_for_is_cut),
 		cmocka_unit_test(a_terminal_gets_colours_by_weight),
+		cmocka_unit_test(a_person_at_a_terminal_is_told_of_steps),
 		cmocka_unit_test(an_empty_no_color_is_as_good_as_none),
 		cmocka_unit_test(colours_are_left_out_where_they_are_not_wanted),
 		cmocka_unit_test(a_pipe_gets_no_colours_whatever_the_terminal),
 		cmocka_unit_test(journald_gets_every_field_and_standard_error_nothing),
 		cmocka_unit_test(journald_gets_no_advice_where_there_is_none),
 		cmocka_unit_test(journald_gets_details_without_an_id),
+		cmocka_unit_test(journald_gets_steps_as_details),
 		cmocka_unit_test(journald_gets_no_more_than_was_asked_for),
 		cmocka_unit_test(fields_go_with_every_later_record_until_they_are_taken_away),
 		cmocka_unit_test(too_many_and_too_long_fields_do_no_harm),
