@@ -22,7 +22,9 @@
 
 struct sshd_options {
 	const char *sftp;     /* options of internal-sftp; NULL: none */
-	const char *settings; /* more lines of sshd_config, which count more; NULL: none */
+	const char *settings; /* more lines of sshd_config; NULL: none */
+	const char *command;  /* forced instead of internal-sftp; NULL: none */
+	bool without_sftp;    /* sshd does not know of it */
 	rlim_t file_max;      /* bytes that a file may have; 0: any */
 };
 
@@ -78,14 +80,16 @@ static inline void sshd_serve(int fd, void *options)
 
 static inline void sshd_configure(const struct sshd_options *options)
 {
-	char text[2048];
+	char command[512], text[2048];
 
-	snprintf(text, sizeof(text),
-		 "%s\nHostKey %s/host_key\nAuthorizedKeysFile %s/identity.pub\nStrictModes no\n"
-		 "UsePAM no\nPidFile none\nSubsystem sftp internal-sftp\n"
-		 "ForceCommand internal-sftp -d %s/staging %s\n",
-		 options->settings ? options->settings : "", scratch, scratch, scratch,
+	snprintf(command, sizeof(command), "internal-sftp -d %s/staging %s", scratch,
 		 options->sftp ? options->sftp : "");
+	snprintf(text, sizeof(text),
+		 "HostKey %s/host_key\nAuthorizedKeysFile %s/identity.pub\nStrictModes no\n"
+		 "UsePAM no\nPidFile none\nForceCommand %s\n%s\n%s\n",
+		 scratch, scratch, options->command ? options->command : command,
+		 options->without_sftp ? "" : "Subsystem sftp internal-sftp",
+		 options->settings ? options->settings : "");
 	scratch_write("sshd_config", text, strlen(text));
 }
 
@@ -98,6 +102,42 @@ static inline void sshd_begin(const struct sshd_options *options)
 	/* What sshd leaves behind when it ends is waited for as well. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	peer_begin(sshd_serve, (void *)(uintptr_t)options);
+}
+
+/* Settings for the server at peer_port; what they point to lives until the next call. */
+static inline struct push_conf sshd_conf(void)
+{
+	static char host[] = PEER_HOST, user[] = SSHD_USER, staging[] = ".", no_text[] = "";
+	static char identity[sizeof(scratch) + 16], known_hosts[sizeof(scratch) + 16];
+
+	snprintf(identity, sizeof(identity), "%s/identity", scratch);
+	snprintf(known_hosts, sizeof(known_hosts), "%s/known_hosts", scratch);
+	return (struct push_conf){
+		.host = host,
+		.port = peer_port,
+		.user = user,
+		.identity = identity,
+		.known_hosts = known_hosts,
+		.host_key = no_text,
+		.staging = staging,
+		.connect_timeout = SSHD_LONG_MS,
+		.handshake_timeout = SSHD_LONG_MS,
+	};
+}
+
+/* Have known_hosts say that the public key ${name}.pub is that of the server at peer_port. */
+static inline void sshd_trust(const char *name)
+{
+	char line[1024], file[64];
+	int used = snprintf(line, sizeof(line), "[" PEER_HOST "]:%d ", peer_port);
+	FILE *stream;
+
+	snprintf(file, sizeof(file), "%s.pub", name);
+	stream = fopen(scratch_path(file), "r");
+	assert_non_null(stream);
+	assert_non_null(fgets(line + used, (int)sizeof(line) - used, stream));
+	fclose(stream);
+	scratch_write("known_hosts", line, strlen(line));
 }
 
 /* The process that ${parent} started last; 0: none. */
