@@ -106,26 +106,9 @@ static void an_smtp_server_may_refuse_starttls(void **state)
 static void what_is_no_smtp_reply_is_nonsense(void **state)
 {
 	static const char *const lines[] = {
-		"",
-		"2",
-		"22",
-		"hello",
-		"* OK ready",
-		"+OK ready",
-		"2200 x",
-		"220x",
-		"220\tx",
-		" 220 x",
-		"-220 x",
-		"2 0 x",
-		"100 x",
-		"354 x",
-		"000 x",
-		"999 x",
-		"600 x",
-		"\x16\x03\x01",
-		"\xb2"
-		"20 x",
+		"",      "2",      "22",     "hello",        "* OK ready", "+OK ready", "2200 x",
+		"220x",  "220\tx", " 220 x", "-220 x",       "2 0 x",      "100 x",     "354 x",
+		"000 x", "999 x",  "600 x",  "\x16\x03\x01", "\xff\xfe",
 	};
 
 	(void)state;
