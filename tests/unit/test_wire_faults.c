@@ -478,22 +478,6 @@ static void shake_hands_slowly(struct server *server, int connection)
 	server_await_close(connection);
 }
 
-/* A port of 127.0.0.1 that answers nothing at all: its queue is full of connections. */
-static int block_port(int *port, int filling[2])
-{
-	int listening = bind_to("127.0.0.1", port);
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((in_port_t)*port) };
-
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(listen(listening, 0), 0);
-	for (int i = 0; i < 2; i++) {
-		filling[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		assert_true(filling[i] >= 0);
-		connect(filling[i], (struct sockaddr *)&to, sizeof(to));
-	}
-	return listening;
-}
-
 enum {
 	SILENT_TLS,
 	SILENT_SMTP,
@@ -522,17 +506,18 @@ static void those_that_stall_do_not_keep_the_others(void **state)
 	};
 	struct wire_question questions[ALL_QUESTIONS];
 	struct wire_answer answers[ALL_QUESTIONS] = { 0 };
-	int blocked_port = 0, filling[2], limit = 500;
-	int blocked = block_port(&blocked_port, filling);
+	struct blocked_port blocked;
+	int limit = 500;
 
 	(void)state;
+	block_port(&blocked, "127.0.0.1", 0);
 	for (size_t i = 0; i < ALL_SERVERS; i++) {
 		server_start(&servers[i]);
 		questions[i] = question(
 			&servers[i],
 			i == SILENT_TLS || i == SLOW_TLS || i == GOOD_TLS ? WIRE_TLS : WIRE_SMTP);
 	}
-	questions[BLOCKED] = (struct wire_question){ .host = "127.0.0.1", .port = blocked_port };
+	questions[BLOCKED] = (struct wire_question){ .host = "127.0.0.1", .port = blocked.port };
 	/* However slow this machine is, there is a limit within which the good ones answer. */
 	do {
 		assert_int_equal(
@@ -543,9 +528,7 @@ static void those_that_stall_do_not_keep_the_others(void **state)
 				     answers[GOOD_SMTP].result == WIRE_TIMED_OUT));
 	for (size_t i = 0; i < ALL_SERVERS; i++)
 		server_stop(&servers[i]);
-	for (int i = 0; i < 2; i++)
-		close(filling[i]);
-	close(blocked);
+	unblock_port(&blocked);
 	assert_answer(&answers[GOOD_TLS], WIRE_SERVED, "");
 	assert_answer(&answers[GOOD_SMTP], WIRE_SERVED, "");
 	assert_answer(&answers[BLOCKED], WIRE_TIMED_OUT, "no answer");

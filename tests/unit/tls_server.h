@@ -211,6 +211,36 @@ static inline int bind_to(const char *host, int *port)
 	return fd;
 }
 
+/* A port that answers nothing at all: its queue is full of connections that nobody takes. */
+struct blocked_port {
+	int port, listening, filling[2];
+};
+
+static inline void block_port(struct blocked_port *blocked, const char *host, int port)
+{
+	struct sockaddr_storage to = { 0 };
+	socklen_t len = sizeof(to);
+
+	blocked->port = port;
+	blocked->listening = bind_to(host, &blocked->port);
+	assert_int_equal(listen(blocked->listening, 0), 0);
+	assert_int_equal(getsockname(blocked->listening, (struct sockaddr *)&to, &len), 0);
+	for (int i = 0; i < 2; i++) {
+		blocked->filling[i] =
+			socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_true(blocked->filling[i] >= 0);
+		connect(blocked->filling[i], (struct sockaddr *)&to, len);
+	}
+}
+
+static inline void unblock_port(struct blocked_port *blocked)
+{
+	for (int i = 0; i < 2; i++)
+		close(blocked->filling[i]);
+	close(blocked->listening);
+}
+
+/* ${server}'s port is to be 0, or the one to take. */
 static inline void server_start_on(struct server *server, const char *host)
 {
 	server->fd = bind_to(host, &server->port);
