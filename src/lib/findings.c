@@ -23,11 +23,12 @@ static void take_out_bars(char *text)
 
 static struct finding *next(struct findings *findings, const char *name)
 {
-	/* The last one is overwritten rather than memory behind it. */
-	struct finding *finding = &findings->finding[findings->count];
+	struct finding *finding;
 
-	if (findings->count < FINDINGS_MAX - 1)
+	/* The last one is overwritten rather than memory behind it. */
+	if (findings->count < FINDINGS_MAX)
 		findings->count++;
+	finding = &findings->finding[findings->count - 1];
 	*finding = (struct finding){ .advice = "" };
 	text_printable(finding->name, sizeof(finding->name), name, strlen(name));
 	take_out_bars(finding->name);

@@ -113,7 +113,14 @@ static void more_findings_than_fit_do_no_harm(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3 * (size_t)FINDINGS_MAX; i++)
 		findings_add(&findings, "row", VERDICT_OK, "%zu", i);
-	assert_true(findings.count < FINDINGS_MAX);
+	assert_int_equal(findings.count, FINDINGS_MAX);
+	/* Of those that do not fit the last one is told, with its own advice. */
+	findings_add(&findings, "last", VERDICT_WARNING, "here");
+	findings_advise(&findings, "Do it.");
+	assert_int_equal(findings.count, FINDINGS_MAX);
+	assert_string_equal(findings.finding[FINDINGS_MAX - 1].name, "last");
+	assert_string_equal(findings.finding[FINDINGS_MAX - 1].advice, "Do it.");
+	assert_string_equal(findings.finding[FINDINGS_MAX - 2].advice, "");
 }
 
 static void json_has_null_for_what_was_skipped(void **state)
