@@ -13,34 +13,40 @@
 #define DOMAINS           "domains"
 #define CERT              "cert.pem"
 #define KEY               "key.pem"
+#define CERT_NEW          ".cert.pem.new"
+#define KEY_NEW           ".key.pem.new"
 #define CERT_MODE         0644
 #define KEY_MODE          0600
 #define DOMAINS_BYTES_MAX ((size_t)64 * 1024)
-#define REASON_MAX        512
 #define WHITE             " \t\r\n\v\f"
+#define REASON_MAX        512
+
+/* The first failure of several: the other directories are done all the same. */
+struct failure {
+	enum outcome outcome;
+	char reason[REASON_MAX];
+};
+
+static void note(struct failure *first, enum outcome outcome, const char *name)
+{
+	if (!outcome_failed(outcome) || outcome_failed(first->outcome))
+		return;
+	first->outcome = outcome;
+	snprintf(first->reason, sizeof(first->reason), "%s: %s", name, outcome_reason(outcome));
+}
+
+static enum outcome conclude(const struct failure *first)
+{
+	return outcome_failed(first->outcome) ? outcome_because(first->outcome, "%s", first->reason)
+					      : OUTCOME_OK;
+}
+
+static int open_directory(int ssl, const char *name)
+{
+	return openat(ssl, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
 
 /* --- looking --- */
-
-/* Is the wildcard ${name} itself among the names of ${bundle}? */
-static bool has_wildcard(const struct bundle *bundle, const char *name)
-{
-	const size_t len = strlen(name);
-
-	for (const char *at = bundle_names(bundle); *at; at += strspn(at, " ")) {
-		size_t here = strcspn(at, " ");
-
-		if (here == len && !strncasecmp(at, name, len))
-			return true;
-		at += here;
-	}
-	return false;
-}
-
-static bool covers(const struct bundle *bundle, const char *name)
-{
-	return name[0] == '*' ? has_wildcard(bundle, name)
-			      : !outcome_failed(bundle_check_host(bundle, name));
-}
 
 /* Does ${name}, perhaps a wildcard, stand for ${host} (RFC 6125)? */
 static bool stands_for(const char *name, const char *host)
@@ -57,177 +63,222 @@ static void judge(struct sni_directory *directory, char *domains, const struct p
 	bool shadows = false;
 	char *rest = NULL;
 
-	directory->state = bytes_equal(&directory->old.chain, &pair->chain) &&
-					   bytes_equal(&directory->old.key, &pair->key)
-				   ? SNI_CURRENT
-				   : SNI_STALE;
 	for (char *name = strtok_r(domains, WHITE, &rest); name;
 	     name = strtok_r(NULL, WHITE, &rest)) {
 		shadows |= stands_for(name, hostname);
-		if (directory->uncovered[0] || covers(pair->bundle, name))
-			continue;
-		snprintf(directory->uncovered, sizeof(directory->uncovered), "%s", name);
+		/* OpenSSL takes "*.example.org" for covered by that very wildcard and no other. */
+		if (!directory->uncovered[0] &&
+		    outcome_failed(bundle_check_host(pair->bundle, name)))
+			snprintf(directory->uncovered, sizeof(directory->uncovered), "%s", name);
 	}
-	if (directory->state == SNI_STALE && directory->uncovered[0])
+	if (bytes_equal(&directory->old.chain, &pair->chain) &&
+	    bytes_equal(&directory->old.key, &pair->key))
+		directory->state = SNI_CURRENT;
+	else if (!directory->uncovered[0])
+		directory->state = SNI_STALE;
+	else
 		directory->state = shadows ? SNI_SHADOWING : SNI_FOREIGN;
 }
 
-static int open_directory(int ssl, const char *name)
-{
-	return openat(ssl, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static bool has_file(int directory, const char *name)
+/* As mailcow's scripts look: a link that leads to a file is one. What is in it is not asked. */
+static bool is_file(int directory, const char *name)
 {
 	struct stat status;
 
 	return fstatat(directory, name, &status, 0) == 0 && S_ISREG(status.st_mode);
 }
 
-/* True: it is one that mailcow serves. It need not hold anything sensible for that. */
-static bool is_served(int directory)
+/* What is there and cannot be read is another pair. */
+static void read_pair(int fd, struct pair *pair)
 {
-	return has_file(directory, DOMAINS) && has_file(directory, CERT) &&
-	       has_file(directory, KEY);
+	if (outcome_failed(file_read(fd, CERT, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain)) ||
+	    outcome_failed(file_read(fd, KEY, FILE_OWN, BUNDLE_BYTES_MAX, &pair->key)))
+		pair_clear(pair);
+}
+
+static struct sni_directory *append(struct sni *sni, const char *name)
+{
+	struct sni_directory *more =
+		reallocarray(sni->directory, sni->count + 1, sizeof(*sni->directory));
+
+	if (!more)
+		return NULL;
+	sni->directory = more;
+	more += sni->count++;
+	memset(more, 0, sizeof(*more));
+	snprintf(more->name, sizeof(more->name), "%s", name);
+	return more;
 }
 
 static enum outcome look_at(int ssl, const char *name, const struct pair *pair,
 			    const char *hostname, struct sni *sni)
 {
-	struct sni_directory *directory = &sni->directory[sni->count];
 	_cleanup_(bytes_clear) struct bytes domains = BYTES_NONE;
 	_cleanup_(fd_closep) int fd = open_directory(ssl, name);
+	struct sni_directory *directory;
 	enum outcome outcome;
 
-	if (fd < 0 || !is_served(fd) || sni->count == SNI_DIRECTORIES_MAX)
+	/* A link, a file, or gone in the meantime. */
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
+		return OUTCOME_OK;
+	if (fd < 0)
+		return outcome_because(OUTCOME_FILE_IO, "cannot open: %s", strerror(errno));
+	if (!is_file(fd, DOMAINS) || !is_file(fd, CERT) || !is_file(fd, KEY))
 		return OUTCOME_OK;
 	outcome = file_read(fd, DOMAINS, FILE_OWN, DOMAINS_BYTES_MAX, &domains);
-	/* What is there and cannot be read is another pair. */
-	if (!outcome_failed(outcome) &&
-	    (outcome_failed(
-		     file_read(fd, CERT, FILE_OWN, BUNDLE_BYTES_MAX, &directory->old.chain)) ||
-	     outcome_failed(file_read(fd, KEY, FILE_OWN, BUNDLE_BYTES_MAX, &directory->old.key))))
-		pair_clear(&directory->old);
 	if (outcome_failed(outcome))
-		return outcome_in(outcome, "%s", name);
+		return outcome;
 	/* It is served for no name at all. */
-	if (!domains.data[strspn(domains.data, WHITE)]) {
-		pair_clear(&directory->old);
+	if (!domains.data[strspn(domains.data, WHITE)])
 		return OUTCOME_OK;
-	}
-	snprintf(directory->name, sizeof(directory->name), "%s", name);
+	directory = append(sni, name);
+	if (!directory)
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	read_pair(fd, &directory->old);
 	judge(directory, domains.data, pair, hostname);
-	sni->count++;
 	return OUTCOME_OK;
+}
+
+/* nginx serves hidden directories as well, dovecot and postfix do not. */
+static int may_be_directory(const struct dirent *entry)
+{
+	return (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+	       strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
 enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, struct sni *sni)
 {
-	_cleanup_(dir_closep) DIR *entries = NULL;
-	int fd = openat(ssl, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum outcome result = OUTCOME_OK;
-	char reason[REASON_MAX] = "";
-	struct dirent *entry;
+	struct failure first = { .outcome = OUTCOME_OK };
+	struct dirent **entries;
+	int count;
 
-	memset(sni, 0, sizeof(*sni));
-	entries = fd < 0 ? NULL : fdopendir(fd);
-	if (!entries) {
-		if (fd >= 0)
-			close(fd);
+	*sni = (struct sni){ .count = 0 };
+	count = scandirat(ssl, ".", &entries, may_be_directory, alphasort);
+	if (count < 0)
 		return outcome_because(OUTCOME_FILE_IO, "cannot list: %s", strerror(errno));
-	}
-	while ((entry = readdir(entries))) {
-		enum outcome outcome;
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
 
-		/* mailcow's scripts look for data/assets/ssl/<anything but a dot>. */
-		if (entry->d_name[0] == '.')
-			continue;
-		outcome = look_at(ssl, entry->d_name, pair, hostname, sni);
-		if (!outcome_failed(outcome))
-			continue;
-		/* The look at the next one records reasons of its own. */
-		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
-		result = outcome;
+		note(&first, look_at(ssl, name, pair, hostname, sni), name);
+		free(entries[i]);
 	}
-	return outcome_failed(result) ? outcome_because(result, "%s", reason) : OUTCOME_OK;
+	free(entries);
+	return conclude(&first);
 }
 
 /* --- writing --- */
 
-/*
- * The key first, as for the installed pair: for a moment the directory holds a certificate and the
- * key of another, which its readers refuse, whichever comes first.
- */
-static enum outcome write_pair(int ssl, const struct sni_directory *directory,
-			       const struct pair *pair)
+static void remove_temporaries(int fd)
 {
-	_cleanup_(fd_closep) int fd = open_directory(ssl, directory->name);
-	struct file_access access;
+	unlinkat(fd, KEY_NEW, 0);
+	unlinkat(fd, CERT_NEW, 0);
+}
+
+/*
+ * The key first, as for the installed pair. Both or neither: with a certificate and the key of
+ * another, nginx would not start again.
+ */
+static enum outcome swap(int fd, const struct bytes *old_key, const struct file_access *key)
+{
+	enum outcome outcome;
+
+	if (renameat(fd, KEY_NEW, fd, KEY) < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot replace: %s", KEY,
+				       strerror(errno));
+	if (renameat(fd, CERT_NEW, fd, CERT) == 0)
+		return file_sync_directory(fd);
+	outcome = outcome_because(OUTCOME_FILE_WRITE, "%s: cannot replace: %s", CERT,
+				  strerror(errno));
+	if (old_key->len)
+		file_replace(fd, KEY, old_key, key);
+	return outcome;
+}
+
+/* Write ${pair} in the place of ${old}. All that may take room or time is done before the swap. */
+static enum outcome write_pair(int fd, const struct pair *pair, const struct pair *old)
+{
+	struct file_access key, cert;
 	struct stat status;
 	enum outcome outcome;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot open: %s", directory->name,
-				       strerror(errno));
-	access = (struct file_access){ status.st_uid, status.st_gid, KEY_MODE };
-	outcome = file_replace(fd, KEY, &pair->key, &access);
-	access.mode = CERT_MODE;
+	if (fstat(fd, &status) < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "cannot stat: %s", strerror(errno));
+	key = (struct file_access){ status.st_uid, status.st_gid, KEY_MODE };
+	cert = (struct file_access){ status.st_uid, status.st_gid, CERT_MODE };
+	outcome = file_write(fd, KEY_NEW, &pair->key, &key);
 	if (!outcome_failed(outcome))
-		outcome = file_replace(fd, CERT, &pair->chain, &access);
-	return outcome_in(outcome, "%s", directory->name);
+		outcome = file_write(fd, CERT_NEW, &pair->chain, &cert);
+	if (!outcome_failed(outcome))
+		outcome = swap(fd, &old->key, &key);
+	if (outcome_failed(outcome))
+		remove_temporaries(fd);
+	return outcome;
 }
 
-static enum outcome put_back(int ssl, const struct sni_directory *directory)
+static enum outcome update(int ssl, const struct pair *pair, struct sni_directory *directory)
 {
-	/* What could not be read before is not worth having back. */
-	return directory->old.chain.len ? write_pair(ssl, directory, &directory->old) : OUTCOME_OK;
+	_cleanup_(fd_closep) int fd = open_directory(ssl, directory->name);
+	enum outcome outcome;
+
+	/* Of a run that was killed. */
+	if (fd >= 0)
+		remove_temporaries(fd);
+	if (directory->state != SNI_STALE)
+		return OUTCOME_OK;
+	if (fd < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "cannot open: %s", strerror(errno));
+	outcome = write_pair(fd, pair, &directory->old);
+	if (outcome_failed(outcome))
+		return outcome;
+	directory->state = SNI_CURRENT;
+	directory->updated = true;
+	return OUTCOME_OK;
 }
 
 enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni)
 {
-	enum outcome result = OUTCOME_OK;
+	struct failure first = { .outcome = OUTCOME_OK };
 
-	for (size_t i = 0; i < sni->count; i++) {
-		struct sni_directory *directory = &sni->directory[i];
-		enum outcome outcome;
+	for (size_t i = 0; i < sni->count; i++)
+		note(&first, update(ssl, pair, &sni->directory[i]), sni->directory[i].name);
+	return conclude(&first);
+}
 
-		if (directory->state != SNI_STALE)
-			continue;
-		outcome = write_pair(ssl, directory, pair);
-		if (outcome_failed(outcome)) {
-			result = outcome;
-			/* The new key may be there without its certificate. */
-			put_back(ssl, directory);
-			continue;
-		}
-		directory->state = SNI_CURRENT;
-		directory->updated = true;
-	}
-	return result;
+static enum outcome restore(int ssl, struct sni_directory *directory)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	struct pair *old = &directory->old;
+	enum outcome outcome;
+
+	if (!directory->updated)
+		return OUTCOME_OK;
+	directory->updated = false;
+	/* What is no pair, links to who knows what perhaps, is not worth having back. */
+	if (!old->chain.len || outcome_failed(bundle_load(&old->chain, &old->key, &old->bundle)) ||
+	    outcome_failed(bundle_check_key(old->bundle)))
+		return OUTCOME_OK;
+	fd = open_directory(ssl, directory->name);
+	if (fd < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "cannot open: %s", strerror(errno));
+	outcome = write_pair(fd, old, &(struct pair){ .bundle = NULL });
+	if (!outcome_failed(outcome))
+		directory->state = SNI_STALE;
+	return outcome;
 }
 
 enum outcome sni_restore(int ssl, struct sni *sni)
 {
-	enum outcome result = OUTCOME_OK;
+	struct failure first = { .outcome = OUTCOME_OK };
 
-	for (size_t i = 0; i < sni->count; i++) {
-		struct sni_directory *directory = &sni->directory[i];
-		enum outcome outcome;
-
-		if (!directory->updated)
-			continue;
-		outcome = put_back(ssl, directory);
-		if (outcome_failed(outcome))
-			result = outcome;
-		directory->state = SNI_STALE;
-		directory->updated = false;
-	}
-	return result;
+	for (size_t i = 0; i < sni->count; i++)
+		note(&first, restore(ssl, &sni->directory[i]), sni->directory[i].name);
+	return conclude(&first);
 }
 
 void sni_clear(struct sni *sni)
 {
 	for (size_t i = 0; i < sni->count; i++)
 		pair_clear(&sni->directory[i].old);
-	sni->count = 0;
+	free(sni->directory);
+	*sni = (struct sni){ .count = 0 };
 }

@@ -9,8 +9,7 @@
 
 #include "pair.h"
 
-#define SNI_DIRECTORIES_MAX 64
-#define SNI_NAME_MAX        255
+#define SNI_NAME_MAX 255
 
 enum sni_state {
 	SNI_CURRENT,   /* holds the pair */
@@ -28,26 +27,31 @@ struct sni_directory {
 };
 
 struct sni {
-	struct sni_directory directory[SNI_DIRECTORIES_MAX];
+	struct sni_directory *directory; /* in the order of their names */
 	size_t count;
 };
 
 /*
  * Find the directories in ${ssl} and how each relates to ${pair}, for the mail host ${hostname}.
- * Real directories only; links are not followed. The caller sni_clears ${sni} in any case. FILE_...
- * of one whose file domains cannot be read, NO_MEMORY; the others are found all the same.
+ * Real directories only; links to directories are not followed. A wildcard among the names is
+ * covered by that very wildcard. The caller sni_clears ${sni} in any case. FILE_... of the first
+ * whose file domains cannot be read, NO_MEMORY; the others are found all the same.
  */
 enum outcome sni_find(int ssl, const struct pair *pair, const char *hostname, struct sni *sni);
 
 /*
- * Write ${pair} into every directory that is SNI_STALE, which is SNI_CURRENT then: each file is
- * replaced by rename, with mode 0644 and 0600, owner and group as the directory's. What was there
- * is kept in ${sni}. FILE_WRITE, FILE_DENIED of one that failed, which has its old pair again; the
- * others were done all the same.
+ * Write ${pair} into every directory that is SNI_STALE, which is SNI_CURRENT then: both files are
+ * written under temporary names (".key.pem.new", ".cert.pem.new") with mode 0600 and 0644, owner
+ * and group as the directory's, and then renamed, or neither. What was there is kept in ${sni}.
+ * Temporaries of a run that was killed are removed. FILE_WRITE, FILE_DENIED of the first that
+ * failed, which has its old pair; the others were done all the same.
  */
 enum outcome sni_update(int ssl, const struct pair *pair, struct sni *sni);
 
-/* Put back what sni_update replaced. As sni_update. */
+/*
+ * Put back what sni_update replaced, which is SNI_STALE then, unless that was no pair. As
+ * sni_update.
+ */
 enum outcome sni_restore(int ssl, struct sni *sni);
 
 /* Free what ${sni} holds; for _cleanup_. */
