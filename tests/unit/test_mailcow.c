@@ -223,8 +223,8 @@ static void a_bad_value_is_named_with_its_variable_and_file(void **state)
 		"POPS_PORT=[::1]",
 		"POPS_PORT=[::1:995",
 		"SIEVE_PORT=4190/tcp",
-		"SIEVE_PORT="
-		"00000000000000000000000000000000000000000000000000000000000000000000004190",
+		("SIEVE_PORT="
+		 "00000000000000000000000000000000000000000000000000000000000000000000004190"),
 		/* Docker takes no names. */
 		"SMTP_PORT=mail.example.org:25",
 		"SMTP_PORT=localhost:25",

@@ -401,9 +401,15 @@ static void files_that_cannot_be_read_are_another_pair(void **state)
 	put("one", "cert.pem", large, sizeof(large));
 	put_directory("two", HOST);
 	put("two", "key.pem", "", 0);
+	put_directory("three", HOST);
+	put("three", "key.pem", large, sizeof(large));
 	find();
 	assert_int_equal(found("one")->state, SNI_STALE);
 	assert_int_equal(found("two")->state, SNI_STALE);
+	assert_int_equal(found("three")->state, SNI_STALE);
+	/* No half of it is kept. */
+	assert_int_equal(found("one")->old.chain.len, 0);
+	assert_int_equal(found("three")->old.chain.len, 0);
 	assert_int_equal(sni_update(scratch_fd, &pair, &sni), OUTCOME_OK);
 	assert_true(holds_pair("one", &pair));
 	assert_true(holds_pair("two", &pair));
