@@ -76,7 +76,7 @@ static void explain_tls(struct conversation *conversation, int error)
 
 	if (tls_exceeded(SSL_get_rbio(conversation->ssl)))
 		conversation_end(conversation, WIRE_NONSENSE,
-				 "the server said more than %d bytes during the TLS handshake",
+				 "the server said more than %zu bytes during the TLS handshake",
 				 CONVERSATION_TLS_MAX);
 	else if (error == SSL_ERROR_SSL && conversation->certificate_wanted)
 		/* It goes no further without one, but what we came for is there. */

@@ -12,7 +12,7 @@
 #define CONVERSATION_LINE_MAX  4096
 #define CONVERSATION_CLEAR_MAX 16384
 /* All that may come during the TLS handshake; OpenSSL takes a chain of 100 KiB at the most. */
-#define CONVERSATION_TLS_MAX (256 * 1024)
+#define CONVERSATION_TLS_MAX ((size_t)256 * 1024)
 #define CONVERSATION_SAY_MAX 160
 
 enum conversation_state {
