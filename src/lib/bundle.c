@@ -10,9 +10,7 @@
 #include <openssl/x509v3.h>
 
 #include "bundle_internal.h"
-#include "certificate.h"
 #include "certsync/cleanup.h"
-#include "certsync/text.h"
 
 /*
  * Room for the private numbers of the largest key, which OpenSSL keeps in locked, never swapped
@@ -20,28 +18,7 @@
  */
 #define SECURE_HEAP_BYTES    ((size_t)128 * 1024)
 #define SECURE_HEAP_SMALLEST 16
-/* What a name or the list of names may take in a table or a log. */
-#define DESCRIPTION_MAX ((size_t)4096)
-#define SECONDS_A_DAY   (24L * 60 * 60)
-
-static void bio_freep(BIO **bio)
-{
-	BIO_free(*bio);
-	*bio = NULL;
-}
-
-/* What OpenSSL complained of last, in its words. */
-static const char *complaint(void)
-{
-	const char *text = ERR_reason_error_string(ERR_peek_last_error());
-
-	return text ? text : "unknown error";
-}
-
-static enum outcome no_memory(void)
-{
-	return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-}
+#define SECONDS_A_DAY        (24L * 60 * 60)
 
 /* --- parsing --- */
 
@@ -107,7 +84,7 @@ static enum outcome check_end(const struct bytes *pem, int count)
 	if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
 		return outcome_because(OUTCOME_CERT_UNREADABLE,
 				       "certificate number %d is damaged: %s", count + 1,
-				       complaint());
+				       bundle_complaint());
 	ERR_clear_error();
 	/* OpenSSL passes over a block that was cut off within its first line. */
 	if (count_marks(pem, "-----BEGIN ") != count_marks(pem, "-----END "))
@@ -132,7 +109,7 @@ static enum outcome parse_chain(struct bundle *bundle, const struct bytes *pem, 
 	bundle->chain = sk_X509_new_null();
 	bio = BIO_new_mem_buf(pem->data, (int)pem->len);
 	if (!bundle->chain || !bio)
-		return no_memory();
+		return bundle_no_memory();
 	while (sk_X509_num(bundle->chain) < most || most == BUNDLE_CERTIFICATES_MAX) {
 		X509 *certificate = next_certificate(bio, !sk_X509_num(bundle->chain));
 
@@ -146,7 +123,7 @@ static enum outcome parse_chain(struct bundle *bundle, const struct bytes *pem, 
 		}
 		if (!sk_X509_push(bundle->chain, certificate)) {
 			X509_free(certificate);
-			return no_memory();
+			return bundle_no_memory();
 		}
 	}
 	return OUTCOME_OK;
@@ -170,7 +147,7 @@ static enum outcome parse_key(struct bundle *bundle, const struct bytes *pem)
 		CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_SMALLEST);
 	bio = BIO_new_mem_buf(pem->data, (int)pem->len);
 	if (!bio)
-		return no_memory();
+		return bundle_no_memory();
 	bundle->key = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &asked);
 	if (asked)
 		return outcome_because(OUTCOME_KEY_ENCRYPTED,
@@ -181,109 +158,7 @@ static enum outcome parse_key(struct bundle *bundle, const struct bytes *pem)
 	if (!bundle->key)
 		return outcome_because(OUTCOME_KEY_UNREADABLE,
 				       "the private key is damaged or of an unknown kind: %s",
-				       complaint());
-	return OUTCOME_OK;
-}
-
-/* --- describing --- */
-
-/* The printable form of what was written to ${bio}; the caller frees it. */
-static char *printable(BIO *bio)
-{
-	char *from, *to = malloc(DESCRIPTION_MAX);
-	long len = BIO_get_mem_data(bio, &from);
-
-	if (to)
-		text_printable(to, DESCRIPTION_MAX, from, len > 0 ? (size_t)len : 0);
-	return to;
-}
-
-static char *describe_name(const X509_NAME *name)
-{
-	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
-
-	if (!bio || X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) < 0)
-		return NULL;
-	return printable(bio);
-}
-
-static void names_freep(GENERAL_NAMES **names)
-{
-	GENERAL_NAMES_free(*names);
-	*names = NULL;
-}
-
-/* The names are told apart by spaces: one that contains some is shown with \x20. */
-static void write_name(BIO *bio, const ASN1_STRING *name)
-{
-	const unsigned char *data = ASN1_STRING_get0_data(name);
-
-	for (int i = 0; i < ASN1_STRING_length(name); i++)
-		if (data[i] == ' ')
-			BIO_puts(bio, "\\x20");
-		else
-			BIO_write(bio, data + i, 1);
-}
-
-static char *describe_names(X509 *leaf)
-{
-	_cleanup_(names_freep) GENERAL_NAMES *names =
-		X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
-	const char *separator = "";
-
-	if (!bio)
-		return NULL;
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-		if (name->type != GEN_DNS)
-			continue;
-		BIO_puts(bio, separator);
-		write_name(bio, name->d.dNSName);
-		separator = " ";
-	}
-	return printable(bio);
-}
-
-static void describe_key(struct bundle *bundle)
-{
-	EVP_PKEY *key = X509_get0_pubkey(bundle_leaf(bundle));
-	char group[16];
-
-	if (!key)
-		snprintf(bundle->key_type, sizeof(bundle->key_type), "unknown");
-	else if (EVP_PKEY_is_a(key, "EC") &&
-		 EVP_PKEY_get_group_name(key, group, sizeof(group), NULL)) {
-		/* The names of NIST (FIPS 186) for SEC 2's. */
-		const char *nist = EC_curve_nid2nist(OBJ_txt2nid(group));
-
-		snprintf(bundle->key_type, sizeof(bundle->key_type), "EC %s", nist ? nist : group);
-	} else if (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS"))
-		snprintf(bundle->key_type, sizeof(bundle->key_type), "%s %d",
-			 EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
-	else
-		snprintf(bundle->key_type, sizeof(bundle->key_type), "%s",
-			 EVP_PKEY_get0_type_name(key));
-}
-
-static enum outcome describe(struct bundle *bundle)
-{
-	X509 *leaf = bundle_leaf(bundle);
-
-	if (!certificate_fingerprint(leaf, bundle->fingerprint) ||
-	    !certificate_spki(leaf, bundle->spki))
-		return outcome_because(OUTCOME_CERT_UNREADABLE,
-				       "the certificate cannot be hashed: %s", complaint());
-	if (!certificate_validity(leaf, &bundle->not_before, &bundle->not_after))
-		return outcome_because(OUTCOME_CERT_UNREADABLE,
-				       "the certificate's validity is not a date");
-	bundle->subject = describe_name(X509_get_subject_name(leaf));
-	bundle->issuer = describe_name(X509_get_issuer_name(leaf));
-	bundle->names = describe_names(leaf);
-	if (!bundle->subject || !bundle->issuer || !bundle->names)
-		return no_memory();
-	describe_key(bundle);
+				       bundle_complaint());
 	return OUTCOME_OK;
 }
 
@@ -297,13 +172,13 @@ static enum outcome load(const struct bytes *chain, int most, const struct bytes
 
 	*out = NULL;
 	if (!bundle)
-		return no_memory();
+		return bundle_no_memory();
 	ERR_clear_error();
 	outcome = parse_chain(bundle, chain, most);
 	if (!outcome_failed(outcome) && key)
 		outcome = parse_key(bundle, key);
 	if (!outcome_failed(outcome))
-		outcome = describe(bundle);
+		outcome = bundle_describe(bundle);
 	ERR_clear_error();
 	if (outcome_failed(outcome))
 		return outcome;
