@@ -17,7 +17,7 @@
 #include "served.h"
 
 #define PROGRAM_WORD "CERTPUSH"
-#define SUMMARY_MAX  512
+#define SUMMARY_MAX 1024
 /*
  * A new certificate is pushed by the timer, twice a day: only one that is older than this has
  * missed its turn.
@@ -54,7 +54,7 @@ static void look_at_age(struct check *check, const struct command_options *optio
 	text_time(not_after, bundle_not_after(bundle));
 	findings_add(&check->findings, "days left",
 		     verdict_of_age(&check->limits, bundle_not_after(bundle), check->now),
-		     "%.1f until %s; warning below %g, critical below %g", days_left(check),
+		     "%.1f until %s; warning below %.1f, critical below %.1f", days_left(check),
 		     not_after, check->limits.warning, check->limits.critical);
 }
 
@@ -264,7 +264,7 @@ static void write_perfdata(const struct check *check, char *to, size_t size)
 {
 	to[0] = '\0';
 	if (check->lineage.bundle)
-		snprintf(to, size, "days_left=%.1f;%g:;%g:", days_left(check),
+		snprintf(to, size, "days_left=%.1f;%.1f:;%.1f:", days_left(check),
 			 check->limits.warning, check->limits.critical);
 }
 

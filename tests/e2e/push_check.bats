@@ -164,7 +164,7 @@ not_reached() {
 	configure verify.verify=off
 	check --warning 1000 --critical 0.5
 	expect 1
-	only_broken 'days left' WARNING 'warning below 1000, critical below 0.5'
+	only_broken 'days left' WARNING 'warning below 1000.0, critical below 0.5'
 	[[ ${lines[0]} == *';1000:;0.5:' ]]
 	check --critical 500
 	expect 2
