@@ -133,10 +133,21 @@ $(B)/units.a: $(filter-out %/main.o,$(PUSH_OBJECTS) $(DEPLOY_OBJECTS))
 	$(Q)rm -f $@
 	$(Q)$(AR) rcsD $@ $^
 
+# What servers say, made up by libFuzzer: make fuzz; build/fuzz/fuzz_starttls -max_total_time=60
+fuzz:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang HARDENING= \
+		CFLAGS='-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all' fuzzers
+
+fuzzers: $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+
+$(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libcertsync.a
+	$(SAY) CC $<
+	$(Q)$(COMPILE) -Isrc/lib -fsanitize=fuzzer $(LINK) -o $@ $< $(B)/libcertsync.a $$(pkg-config --libs $(PACKAGES))
+
 clean:
 	rm -rf $(B)
 
-.PHONY: all install uninstall demo check bench unit clean
+.PHONY: all install uninstall demo check bench unit fuzz fuzzers clean
 .DELETE_ON_ERROR:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
