@@ -17,7 +17,7 @@
 #include "served.h"
 
 #define PROGRAM_WORD "CERTPUSH"
-#define SUMMARY_MAX 1024
+#define SUMMARY_MAX  1024
 /*
  * A new certificate is pushed by the timer, twice a day: only one that is older than this has
  * missed its turn.

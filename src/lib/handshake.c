@@ -18,10 +18,7 @@ static long limit_reading(BIO *bio, int what, const char *bytes, size_t len, int
 			  int result, size_t *processed)
 {
 	(void)bytes, (void)len, (void)argi, (void)argl, (void)processed;
-	if (what != BIO_CB_READ || !tls_exceeded(bio))
-		return result;
-	BIO_clear_retry_flags(bio);
-	return -1;
+	return what == BIO_CB_READ && tls_exceeded(bio) ? -1 : result;
 }
 
 /* The server, whose own certificate was read and proved by then, asks for one of ours. */
