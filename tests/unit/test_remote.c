@@ -192,6 +192,7 @@ static void a_server_that_has_no_room_now_is_a_lost_connection(void **state)
 		    "says \"Exceeded MaxStartups\"");
 	assert_told("Not allowed at this time\r\n", OUTCOME_CONNECTION_LOST,
 		    "says \"Not allowed at this time\"");
+	assert_told("Exceeded\r\n", OUTCOME_SSH_PROTOCOL, "says \"Exceeded\"");
 	assert_told("Exceeded MaxStartups, or so\r\n", OUTCOME_SSH_PROTOCOL, "or so");
 }
 
@@ -244,16 +245,19 @@ static void a_server_that_says_no_more_is_given_up_in_time(void **state)
 	begin_server(&script);
 	conf.handshake_timeout = SHORT_MS;
 	assert_fails(OUTCOME_TIMED_OUT, "the time was up while shaking hands");
+	assert_true(deadline_left(limit) > 0);
 }
 
 static void the_time_of_the_run_is_up_whatever_a_handshake_may_take(void **state)
 {
 	struct script script = { .holds = true };
+	deadline handshake_limit = deadline_in(conf.handshake_timeout);
 
 	(void)state;
 	begin_server(&script);
 	limit = deadline_in(SHORT_MS);
 	assert_fails(OUTCOME_TIMED_OUT, "the time was up");
+	assert_true(deadline_left(handshake_limit) > 0);
 }
 
 static int open_interrupted(void *unused)

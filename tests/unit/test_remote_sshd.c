@@ -168,6 +168,20 @@ static void a_server_without_the_pinned_key_is_refused_in_the_end(void **state)
 	assert_fails(OUTCOME_HOST_KEY_CHANGED, conf.host_key);
 }
 
+static void a_server_is_taken_leave_of(void **state)
+{
+	_cleanup_(bytes_clear) struct bytes log = BYTES_NONE;
+
+	(void)state;
+	begin_server(&plain);
+	assert_int_equal(open_remote(), OUTCOME_OK);
+	remote_closep(&remote);
+	/* The server takes one after the other: it has written its log by then. */
+	assert_int_equal(open_remote(), OUTCOME_OK);
+	assert_int_equal(file_read(scratch_fd, "sshd.log", FILE_OWN, 65536, &log), OUTCOME_OK);
+	assert_contains(log.data, ": done");
+}
+
 /* --- our own key --- */
 
 static void a_key_that_the_server_does_not_know_is_told(void **state)
@@ -223,6 +237,7 @@ int main(void)
 		TEST(a_server_with_the_pinned_key_is_taken),
 		TEST(the_pinned_key_may_be_the_second_that_a_server_shows),
 		TEST(a_server_without_the_pinned_key_is_refused_in_the_end),
+		TEST(a_server_is_taken_leave_of),
 		TEST(a_key_that_the_server_does_not_know_is_told),
 		TEST(a_server_that_has_had_enough_has_refused_the_key),
 		TEST(a_server_without_sftp_is_told),
