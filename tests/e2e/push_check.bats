@@ -165,7 +165,7 @@ not_reached() {
 	check --warning 1000 --critical 0.5
 	expect 1
 	only_broken 'days left' WARNING 'warning below 1000.0, critical below 0.5'
-	[[ ${lines[0]} == *';1000:;0.5:' ]]
+	[[ ${lines[0]} == *';1000.0:;0.5:' ]]
 	check --critical 500
 	expect 2
 	only_broken 'days left' CRITICAL 'critical below 500'
