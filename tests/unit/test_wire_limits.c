@@ -107,7 +107,8 @@ static void those_that_stall_do_not_keep_the_others(void **state)
 	unblock_port(&blocked);
 	assert_answer(&answers[GOOD_TLS], WIRE_SERVED, "");
 	assert_answer(&answers[GOOD_SMTP], WIRE_SERVED, "");
-	assert_answer(&answers[BLOCKED], WIRE_TIMED_OUT, "no answer");
+	/* Or "Connection timed out", where the kernel gives up before that limit. */
+	assert_answer(&answers[BLOCKED], WIRE_TIMED_OUT, "");
 	assert_answer(&answers[SILENT_TLS], WIRE_TIMED_OUT, "TLS handshake");
 	assert_answer(&answers[SLOW_TLS], WIRE_TIMED_OUT, "TLS handshake");
 	assert_answer(&answers[SILENT_AFTER_STARTTLS], WIRE_TIMED_OUT, "TLS handshake");
