@@ -14,7 +14,7 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 B ?= build
 
 # libsystemd is loaded when it is needed and is not linked.
-PACKAGES = libssl libcrypto libssh2 inih jansson
+PACKAGES = libssl libcrypto libssh2 libseccomp inih jansson
 
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Werror
@@ -43,11 +43,11 @@ all: $(PROGRAMS) $(MAN_PAGES)
 
 $(B)/certpush: $(PUSH_OBJECTS) $(B)/libcertsync.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssh2 libssl libcrypto inih jansson)
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssh2 libssl libcrypto libseccomp inih jansson)
 
 $(B)/certdeploy: $(DEPLOY_OBJECTS) $(B)/libcertsync.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto inih jansson)
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto libseccomp inih jansson)
 
 $(B)/libcertsync.a: $(LIB_OBJECTS)
 	$(SAY) AR $@
@@ -120,7 +120,12 @@ bench:
 	@chown -R --reference=Makefile $(B)
 	tests/bench/run
 
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(B)/unit/no_seccomp.so
+
+$(B)/unit/no_seccomp.so: tests/unit/no_seccomp.c $(B)/dependencies
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -fPIC -shared -o $@ $<
 
 $(B)/unit/test_%: tests/unit/test_%.c $(B)/libcertsync.a $(B)/units.a
 	$(SAY) CC $<

@@ -21,6 +21,9 @@ struct bytes {
 
 #define BYTES_NONE ((struct bytes){ .data = NULL, .len = 0 })
 
+/* ${len} zero bytes; its data is NULL if there is no memory. The caller clears it. */
+struct bytes bytes_new(size_t len);
+
 /* Overwrite and free what ${bytes} holds; it is BYTES_NONE afterwards. For _cleanup_. */
 void bytes_clear(struct bytes *bytes);
 

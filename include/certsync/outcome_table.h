@@ -155,6 +155,12 @@
 	X(NO_MEMORY, EX_OSERR, LOG_ERR, OUTCOME_BY_BOTH, "7c33d42d6d00415fac5bfc5ac278317a", \
 	  "The system is out of memory or descriptors", \
 	  "Run again when there is some.") \
+	X(SANDBOX_FAILED, EX_OSERR, LOG_ERR, OUTCOME_BY_BOTH, "fbd7245d49c34730980041cecc58ffbe", \
+	  "The process that reads what others wrote could not give up its privileges, and did not begin", \
+	  "The kernel must have seccomp, and a service that is root the capabilities CAP_SETUID and CAP_SETGID, with which it becomes nobody; see the unit for what it is granted.") \
+	X(WORKER_DIED, EX_DATAERR, LOG_ERR, OUTCOME_BY_BOTH, "773a637cb6b84b6190a29aa30646697a", \
+	  "The process that reads what others wrote crashed, took too much time or memory, or did what it must not", \
+	  "Find out who wrote it: it may be an attack. If it was not, report it with the output of a run with --verbose.") \
 	X(IDENTITY_UNUSABLE, EX_CONFIG, LOG_ERR, OUTCOME_BY_PUSH, "e0a31a6792cc463d898ef5e1f02e0601", \
 	  "The SSH private key cannot be used", \
 	  "Make an ed25519 key without a passphrase with setup-npm-host and pair the hosts again.") \

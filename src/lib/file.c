@@ -16,9 +16,14 @@
  */
 #define REMOVE_DEPTH_MAX 8
 
-void bytes_clear(struct bytes *bytes)
+struct bytes bytes_new(size_t len)
 {
 	/* The final '\0' is allocated as well. */
+	return (struct bytes){ .data = OPENSSL_zalloc(len + 1), .len = len };
+}
+
+void bytes_clear(struct bytes *bytes)
+{
 	if (bytes->data)
 		OPENSSL_clear_free(bytes->data, bytes->len + 1);
 	*bytes = BYTES_NONE;

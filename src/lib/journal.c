@@ -22,6 +22,7 @@ static struct {
 	const char *program;
 	enum journal_volume volume;
 	bool to_journald;
+	bool terminal;
 	bool colour;
 	struct {
 		const char *name;
@@ -70,7 +71,8 @@ void journal_open(const char *program, enum journal_volume volume)
 	journal.program = program;
 	journal.volume = volume;
 	journal.to_journald = stderr_is_journal();
-	journal.colour = isatty(STDERR_FILENO) && !(no_colour && no_colour[0]) && terminal &&
+	journal.terminal = isatty(STDERR_FILENO);
+	journal.colour = journal.terminal && !(no_colour && no_colour[0]) && terminal &&
 			 strcmp(terminal, "dumb");
 }
 
@@ -230,7 +232,7 @@ void journal_detail(const char *format, ...)
 
 void journal_step(const char *format, ...)
 {
-	const int priority = isatty(STDERR_FILENO) ? LOG_INFO : LOG_DEBUG;
+	const int priority = journal.terminal ? LOG_INFO : LOG_DEBUG;
 	char message[MESSAGE_LEN];
 	va_list arguments;
 
