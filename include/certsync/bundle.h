@@ -89,11 +89,8 @@ enum outcome bundle_check_validity(const struct bundle *bundle, time_t now);
 enum outcome bundle_check_leaf(const struct bundle *bundle);
 /* Did each following certificate issue the one before it? CHAIN_BROKEN. */
 enum outcome bundle_check_chain(const struct bundle *bundle);
-/*
- * Does the chain end in a root of the PEM file ${ca_file}, at time ${now}? CHAIN_UNTRUSTED,
- * FILE_...
- */
-enum outcome bundle_check_trust(const struct bundle *bundle, const char *ca_file, time_t now);
+/* Does the chain end in one of the PEM certificates in ${roots}, at ${now}? CHAIN_UNTRUSTED. */
+enum outcome bundle_check_trust(const struct bundle *bundle, const struct bytes *roots, time_t now);
 /* All of the above but trust, in the order in which a person would want to be told. */
 enum outcome bundle_check(const struct bundle *bundle, const char *host, time_t now);
 

@@ -3,7 +3,7 @@
  * (RFC 3207), IMAP (RFC 9051), POP3 (RFC 2595) or ManageSieve (RFC 5804).
  *
  * Nothing secret is sent, and nothing is believed: any certificate is taken, as it is only looked
- * at. All questions are asked at once.
+ * at, by a process that can do no harm (worker.h). All questions are asked at once.
  */
 #ifndef CERTSYNC_WIRE_H
 #define CERTSYNC_WIRE_H
@@ -24,7 +24,7 @@ enum wire_protocol {
 };
 
 struct wire_question {
-	const char *host; /* address or name */
+	const char *host; /* address or name, of 255 bytes at the most */
 	int port;
 	enum wire_protocol protocol;
 	const char *sni;   /* the name to ask for (RFC 6066); NULL: none */
@@ -64,10 +64,13 @@ struct wire_answer {
 /*
  * Ask all ${count} ${questions} at once, until ${end} at the latest, and fill in as many
  * ${answers}. ${roots} is a PEM file to verify the chains with, "" stands for the system's roots
- * (SSL_CERT_FILE, SSL_CERT_DIR); NULL: the chains are not verified. NO_MEMORY, FILE_... (the roots
- * cannot be read).
+ * (SSL_CERT_FILE); NULL: the chains are not verified. FILE_... (the roots cannot be read),
+ * CHAIN_UNTRUSTED (there are none), and those of worker_call.
  */
 enum outcome wire_ask(const struct wire_question *questions, size_t count, const char *roots,
 		      deadline end, struct wire_answer *answers);
+
+/* Is ${answer}, which came from another process, one that can be? Its text is made printable. */
+bool wire_accept(struct wire_answer *answer);
 
 #endif

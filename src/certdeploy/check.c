@@ -27,7 +27,8 @@ static void look_at_staged(struct check *check)
 {
 	const struct situation *situation = &check->situation;
 	const struct staging *staging = &situation->staging;
-	const struct bundle *bundle = staging->pair.bundle;
+	const bool whole = pair_is_whole(&staging->pair);
+	const char *fingerprint = staging->pair.judged.fingerprint;
 	const char *name = staging->name[0] ? staging->name : "a flat pair";
 
 	if (outcome_failed(staging->rejected)) {
@@ -35,21 +36,20 @@ static void look_at_staged(struct check *check)
 			     staging->reason);
 		findings_advise(&check->findings, outcome_text(staging->rejected)->advice);
 	}
-	if (!bundle && !outcome_failed(staging->rejected))
+	if (!whole && !outcome_failed(staging->rejected))
 		findings_add(&check->findings, "staged", VERDICT_OK, "nothing new");
-	if (!bundle)
+	if (!whole)
 		return;
 	if (situation_is_installed(situation))
 		findings_add(&check->findings, "staged", VERDICT_OK, "%s, which is installed",
 			     name);
 	else if (situation->now - staging->pair.arrived.tv_sec < DEPLOY_WITHIN_SECONDS)
 		findings_add(&check->findings, "staged", VERDICT_OK,
-			     "%s with %s, which the next run installs", name,
-			     bundle_fingerprint(bundle));
+			     "%s with %s, which the next run installs", name, fingerprint);
 	else {
 		findings_add(&check->findings, "staged", VERDICT_WARNING,
-			     "%s with %s has been there for more than %d hours", name,
-			     bundle_fingerprint(bundle), (int)(DEPLOY_WITHIN_SECONDS / 3600));
+			     "%s with %s has been there for more than %d hours", name, fingerprint,
+			     (int)(DEPLOY_WITHIN_SECONDS / 3600));
 		findings_advise(&check->findings,
 				"Run certdeploy, and see that its timer is active.");
 	}
@@ -57,13 +57,13 @@ static void look_at_staged(struct check *check)
 
 /* --- installed --- */
 
-static void look_at_age(struct check *check, const struct bundle *bundle)
+static void look_at_age(struct check *check, const struct judgement *installed)
 {
-	const time_t not_after = bundle_not_after(bundle), now = check->situation.now;
+	const time_t not_after = (time_t)installed->not_after, now = check->situation.now;
 	char text[TEXT_TIME_LEN + 1];
 
 	check->limits =
-		verdict_limits(check->situation.options, bundle_not_before(bundle), not_after);
+		verdict_limits(check->situation.options, (time_t)installed->not_before, not_after);
 	text_time(text, not_after);
 	findings_add(&check->findings, "days left", verdict_of_age(&check->limits, not_after, now),
 		     "%.1f until %s; warning below %.1f, critical below %.1f",
@@ -74,16 +74,16 @@ static void look_at_age(struct check *check, const struct bundle *bundle)
 static void look_at_installed(struct check *check)
 {
 	const struct situation *situation = &check->situation;
-	const struct bundle *bundle = situation->installed.bundle;
+	const struct judgement *installed = &situation->installed.judged;
 	enum outcome outcome;
 
-	if (!bundle) {
+	if (!pair_is_whole(&situation->installed)) {
 		findings_add(&check->findings, "installed", VERDICT_CRITICAL,
 			     "no usable pair is in %s: %s", situation->mailcow.ssl_dir,
 			     situation->no_pair);
 		return;
 	}
-	outcome = bundle_check(bundle, situation->mailcow.hostname, situation->now);
+	outcome = judge_outcome(installed, installed->good);
 	if (outcome_failed(outcome))
 		findings_fail(&check->findings, "installed", outcome);
 	else if (!install_is_real(&situation->install))
@@ -94,11 +94,11 @@ static void look_at_installed(struct check *check)
 	else if (install_is_pending(&situation->install))
 		findings_add(&check->findings, "installed", VERDICT_WARNING,
 			     "%s, but the run that installed it did not come to its end",
-			     bundle_fingerprint(bundle));
+			     installed->fingerprint);
 	else
 		findings_add(&check->findings, "installed", VERDICT_OK, "%s, %s",
-			     bundle_fingerprint(bundle), bundle_key_type(bundle));
-	look_at_age(check, bundle);
+			     installed->fingerprint, installed->key_type);
+	look_at_age(check, installed);
 }
 
 /* --- served --- */
@@ -164,7 +164,7 @@ static void look_at_sni(struct check *check)
 	struct situation *situation = &check->situation;
 	enum outcome outcome;
 
-	if (!situation->installed.bundle)
+	if (!pair_is_whole(&situation->installed))
 		return;
 	outcome = sni_find(situation->install.ssl, &situation->installed,
 			   situation->mailcow.hostname, &situation->sni);
@@ -233,32 +233,32 @@ static void look_at_mailcow(struct check *check)
 static void summarize(const struct check *check, char *to, size_t size)
 {
 	const struct serving *serving = &check->situation.serving;
-	const struct bundle *bundle = check->situation.installed.bundle;
+	const struct judgement *installed = &check->situation.installed.judged;
 
-	if (!bundle)
+	if (!pair_is_whole(&check->situation.installed))
 		to[0] = '\0';
 	else if (!serving->count)
-		snprintf(to, size, "%s is installed, %.1f days left", bundle_fingerprint(bundle),
-			 findings_days(bundle_not_after(bundle), check->situation.now));
+		snprintf(to, size, "%s is installed, %.1f days left", installed->fingerprint,
+			 findings_days((time_t)installed->not_after, check->situation.now));
 	else
 		snprintf(to, size, "%zu of %zu endpoints serve %s, %.1f days left",
 			 serving_count(serving, SERVING_CURRENT), serving_asked(serving),
-			 bundle_fingerprint(bundle),
-			 findings_days(bundle_not_after(bundle), check->situation.now));
+			 installed->fingerprint,
+			 findings_days((time_t)installed->not_after, check->situation.now));
 }
 
 /* The less there is left the worse: the plugins' range for that is "LIMIT:". */
 static void write_perfdata(const struct check *check, char *to, size_t size)
 {
 	const struct serving *serving = &check->situation.serving;
-	const struct bundle *bundle = check->situation.installed.bundle;
+	const struct judgement *installed = &check->situation.installed.judged;
 	size_t used = 0;
 
 	to[0] = '\0';
-	if (bundle)
+	if (pair_is_whole(&check->situation.installed))
 		used = (size_t)snprintf(
 			to, size, "days_left=%.1f;%.1f:;%.1f: ",
-			findings_days(bundle_not_after(bundle), check->situation.now),
+			findings_days((time_t)installed->not_after, check->situation.now),
 			check->limits.warning, check->limits.critical);
 	if (serving->count)
 		snprintf(to + used, size - used, "endpoints_ok=%zu;;%zu:;0;%zu endpoints_total=%zu",
@@ -266,15 +266,16 @@ static void write_perfdata(const struct check *check, char *to, size_t size)
 			 serving_asked(serving), serving_asked(serving));
 }
 
-static json_t *certificate_object(const struct bundle *bundle, time_t now)
+static json_t *certificate_object(const struct judgement *certificate, time_t now)
 {
 	char not_before[TEXT_TIME_LEN + 1], not_after[TEXT_TIME_LEN + 1];
 
-	text_time(not_before, bundle_not_before(bundle));
-	text_time(not_after, bundle_not_after(bundle));
-	return json_pack("{s:s, s:s, s:s, s:s, s:f}", "sha256", bundle_fingerprint(bundle),
-			 "spki_sha256", bundle_spki(bundle), "not_before", not_before, "not_after",
-			 not_after, "days_left", findings_days(bundle_not_after(bundle), now));
+	text_time(not_before, (time_t)certificate->not_before);
+	text_time(not_after, (time_t)certificate->not_after);
+	return json_pack("{s:s, s:s, s:s, s:s, s:f}", "sha256", certificate->fingerprint,
+			 "spki_sha256", certificate->spki, "not_before", not_before, "not_after",
+			 not_after, "days_left",
+			 findings_days((time_t)certificate->not_after, now));
 }
 
 static json_t *answer_object(const struct wire_answer *answer)
@@ -317,14 +318,14 @@ static bool print_json(const struct check *check, const char *summary)
 	json_t *object = findings_json(&check->findings, summary);
 
 	json_object_set_new(object, "hostname", json_string(situation->mailcow.hostname));
-	if (situation->staging.pair.bundle)
+	if (pair_is_whole(&situation->staging.pair))
 		json_object_set_new(
 			object, "staged",
-			certificate_object(situation->staging.pair.bundle, situation->now));
-	if (situation->installed.bundle)
+			certificate_object(&situation->staging.pair.judged, situation->now));
+	if (pair_is_whole(&situation->installed))
 		json_object_set_new(
 			object, "installed",
-			certificate_object(situation->installed.bundle, situation->now));
+			certificate_object(&situation->installed.judged, situation->now));
 	json_object_set_new(object, "endpoints", endpoints_array(&situation->serving));
 	return findings_print_json(object, stdout);
 }

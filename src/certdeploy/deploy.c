@@ -22,7 +22,7 @@ static void history_clear(struct history *history)
 
 static const char *wanted(const struct situation *situation)
 {
-	return bundle_fingerprint(situation->installed.bundle);
+	return situation->installed.judged.fingerprint;
 }
 
 /* --- which endpoints were healthy, also for the run that completes this one --- */
@@ -105,8 +105,8 @@ static enum outcome put_previous_back(struct situation *situation, struct histor
 
 static bool can_roll_back(const struct situation *situation, const struct history *history)
 {
-	return history->previous.bundle &&
-	       !bundle_same_leaf(history->previous.bundle, situation->installed.bundle);
+	return pair_is_whole(&history->previous) &&
+	       strcmp(history->previous.judged.fingerprint, wanted(situation)) != 0;
 }
 
 /* ${reason}: what became of the new certificate. */
@@ -129,14 +129,14 @@ static enum outcome roll_back(struct situation *situation, struct history *histo
 		converge_describe(situation, wanted(situation), state, sizeof(state));
 		return outcome_because(
 			OUTCOME_ROLLBACK_FAILED, "%s was put back in the place of %s, but %s",
-			wanted(situation), bundle_fingerprint(history->previous.bundle), state);
+			wanted(situation), history->previous.judged.fingerprint, state);
 	}
 	outcome = install_finish(&situation->install);
 	if (outcome_failed(outcome))
 		return outcome;
 	return outcome_because(OUTCOME_ROLLED_BACK,
 			       "%s was rolled back: %s is installed and served again",
-			       bundle_fingerprint(history->previous.bundle), wanted(situation));
+			       history->previous.judged.fingerprint, wanted(situation));
 }
 
 /* --- proving --- */
@@ -269,7 +269,7 @@ enum outcome deploy_staged(struct situation *situation)
 	journal_step("installed in %s", situation->mailcow.ssl_dir);
 	history.previous = situation->installed;
 	situation->installed = situation->staging.pair;
-	situation->staging.pair = (struct pair){ .bundle = NULL };
+	situation->staging.pair = PAIR_NONE;
 
 	update_sni(situation, &complaint, words);
 	if (!situation->conf.verify)
@@ -343,7 +343,8 @@ static enum outcome heal(struct situation *situation, struct history *history, b
 /* All is as it should be. */
 static enum outcome nothing_to_do(const struct situation *situation)
 {
-	const char *staged = situation->staging.pair.bundle ? "" : "nothing new is staged, ";
+	const char *staged =
+		pair_is_whole(&situation->staging.pair) ? "" : "nothing new is staged, ";
 
 	if (!situation->conf.verify)
 		return outcome_because(OUTCOME_NOTHING_TO_DO, "nothing to do: %s%s is installed",

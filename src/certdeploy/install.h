@@ -28,11 +28,11 @@ enum outcome install_recover(const struct install *install);
 /* Are both files real ones, and not links that mailcow's containers cannot follow? */
 bool install_is_real(const struct install *install);
 
-/* Read the installed pair; what cannot be read leaves the bundle NULL. Returns whether and why. */
+/* Read the installed pair; it is the caller's to judge. Returns whether it could, and why not. */
 enum outcome install_read(const struct install *install, struct pair *pair);
 
 /*
- * Install ${new} in the place of ${old} (its bundle may be NULL). When this returns OK both files
+ * Install ${new} in the place of ${old} (which may be none). When this returns OK both files
  * are in place and on disk, and the record stays; cert.pem's modification time is when the pair
  * arrived. On failure the old pair is untouched. FILE_WRITE, NO_MEMORY.
  */

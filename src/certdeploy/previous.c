@@ -79,9 +79,9 @@ enum outcome previous_keep(int state, const struct pair *pair)
 	_cleanup_(fd_closep) int directory = -1;
 	enum outcome outcome;
 
-	if (!pair->bundle || outcome_failed(bundle_check_key(pair->bundle)))
+	if (!pair_is_matched(pair))
 		return OUTCOME_OK;
-	generation_name(time(NULL), bundle_fingerprint(pair->bundle), name);
+	generation_name(time(NULL), pair->judged.fingerprint, name);
 	snprintf(part, sizeof(part), ".%s.part", name);
 	outcome = open_inside(state, DIRECTORY, &directory);
 	if (!outcome_failed(outcome))
@@ -110,10 +110,8 @@ static bool read_generation(int directory, const char *name, struct pair *pair)
 	if (!outcome_failed(outcome))
 		outcome = file_read(fd, GENERATION_KEY, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->key);
 	if (!outcome_failed(outcome))
-		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
-	if (!outcome_failed(outcome))
-		outcome = bundle_check_key(pair->bundle);
-	if (!outcome_failed(outcome))
+		outcome = pair_judge(pair, &(struct judge_rules){ .hostname = "" });
+	if (!outcome_failed(outcome) && pair_is_matched(pair))
 		return true;
 	pair_clear(pair);
 	return false;

@@ -10,26 +10,26 @@
 #include "run.h"
 
 /* From here on every record says which certificate it is about. */
-static void describe(const struct bundle *bundle)
+static void describe(const struct judgement *certificate)
 {
 	char not_after[TEXT_TIME_LEN + 1];
 
-	text_time(not_after, bundle_not_after(bundle));
-	journal_field("CERTSYNC_FINGERPRINT", bundle_fingerprint(bundle));
+	text_time(not_after, (time_t)certificate->not_after);
+	journal_field("CERTSYNC_FINGERPRINT", certificate->fingerprint);
 	journal_field("CERTSYNC_NOT_AFTER", not_after);
-	journal_step("certificate %s, %s, valid until %s", bundle_fingerprint(bundle),
-		     bundle_key_type(bundle), not_after);
+	journal_step("certificate %s, %s, valid until %s", certificate->fingerprint,
+		     certificate->key_type, not_after);
 }
 
 /* Nothing good is staged: that is well if what is installed is good. */
 static enum outcome judge_installed(const struct situation *situation)
 {
-	const struct bundle *bundle = situation->installed.bundle;
+	const struct pair *installed = &situation->installed;
 	const char *dir = situation->conf.staging_dir;
 	enum outcome outcome;
 	char reason[512];
 
-	if (!bundle)
+	if (!pair_is_whole(installed))
 		return outcome_because(OUTCOME_NOTHING_STAGED,
 				       "%s: no certificate is staged, and no pair is installed: %s",
 				       dir, situation->no_pair);
@@ -39,7 +39,7 @@ static enum outcome judge_installed(const struct situation *situation)
 			"%s: no certificate is staged, and in %s cert.pem or key.pem is a "
 			"symbolic link, which mailcow's containers cannot follow",
 			dir, situation->mailcow.ssl_dir);
-	outcome = bundle_check(bundle, situation->mailcow.hostname, situation->now);
+	outcome = judge_outcome(&installed->judged, installed->judged.good);
 	if (!outcome_failed(outcome))
 		return OUTCOME_OK;
 	snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
@@ -52,9 +52,8 @@ static enum outcome judge_installed(const struct situation *situation)
 /* What a run would do now. */
 static enum outcome say(struct situation *situation, bool install)
 {
-	const struct bundle *bundle =
-		install ? situation->staging.pair.bundle : situation->installed.bundle;
-	const char *fingerprint = bundle_fingerprint(bundle);
+	const struct pair *pair = install ? &situation->staging.pair : &situation->installed;
+	const char *fingerprint = pair->judged.fingerprint;
 	char state[1024];
 
 	if (install)
@@ -74,12 +73,12 @@ static enum outcome say(struct situation *situation, bool install)
 
 static enum outcome carry_out(struct situation *situation)
 {
-	bool staged = situation->staging.pair.bundle;
+	bool staged = pair_is_whole(&situation->staging.pair);
 	bool install = staged && (situation->options->force || !situation_is_installed(situation));
 	enum outcome outcome = OUTCOME_OK;
 
-	if (staged || situation->installed.bundle)
-		describe(staged ? situation->staging.pair.bundle : situation->installed.bundle);
+	if (staged || pair_is_whole(&situation->installed))
+		describe(staged ? &situation->staging.pair.judged : &situation->installed.judged);
 	/* What is wrong with it, the services had better not load. */
 	if (!staged)
 		outcome = judge_installed(situation);
@@ -138,9 +137,9 @@ static enum outcome run_steps(struct situation *situation)
 
 	if (outcome_failed(outcome))
 		return outcome;
-	staged = situation->staging.pair.bundle;
+	staged = pair_is_whole(&situation->staging.pair);
 	refused = outcome_failed(situation->staging.rejected);
-	if (!refused || staged || situation->installed.bundle) {
+	if (!refused || staged || pair_is_whole(&situation->installed)) {
 		outcome = carry_out(situation);
 		deployed = staged && is_deployed(outcome);
 		/* What is told of the installed one then tells nothing new. */

@@ -1,10 +1,15 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "certsync/cleanup.h"
 #include "certsync/journal.h"
 #include "certsync/state.h"
+#include "certsync/worker.h"
 #include "situation.h"
+
+/* The bundle of all public authorities has about 200 KiB. */
+#define ROOTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
 void situation_begin(struct situation *situation, const struct command_options *options,
 		     bool looking)
@@ -23,9 +28,18 @@ void situation_clear(struct situation *situation)
 	fd_closep(&situation->install.ssl);
 	fd_closep(&situation->install.state);
 	pair_clear(&situation->installed);
-	bundle_freep(&situation->installed_leaf);
+	bytes_clear(&situation->roots);
 	staging_clear(&situation->staging);
 	sni_clear(&situation->sni);
+}
+
+static enum outcome read_roots(const char *path, struct bytes *roots)
+{
+	enum outcome outcome = file_read(AT_FDCWD, path, FILE_OWN, ROOTS_BYTES_MAX, roots);
+
+	if (outcome_failed(outcome) || strstr(roots->data, "-----BEGIN "))
+		return outcome;
+	return outcome_because(OUTCOME_CHAIN_UNTRUSTED, "there are no roots in %s", path);
 }
 
 static enum outcome read_configuration(struct situation *situation)
@@ -36,6 +50,8 @@ static enum outcome read_configuration(struct situation *situation)
 		outcome = services_parse(situation->conf.services, &situation->services);
 	if (!outcome_failed(outcome))
 		outcome = mailcow_read(&situation->conf, &situation->mailcow);
+	if (!outcome_failed(outcome) && situation->conf.ca_file[0])
+		outcome = read_roots(situation->conf.ca_file, &situation->roots);
 	if (outcome_failed(outcome))
 		return outcome;
 	journal_field("CERTSYNC_HOST", situation->mailcow.hostname);
@@ -58,6 +74,36 @@ static enum outcome open_directories(struct situation *situation)
 	return outcome;
 }
 
+static enum outcome judge_installed(struct situation *situation)
+{
+	const struct judge_rules rules = {
+		.hostname = situation->mailcow.hostname,
+		.now = situation->now,
+	};
+	struct pair *installed = &situation->installed;
+	enum outcome outcome = install_read(&situation->install, installed), judged = OUTCOME_OK;
+
+	/*
+	 * There may be no pair; but one that is there and cannot be read must not count for none.
+	 */
+	if (outcome == OUTCOME_FILE_IO || outcome == OUTCOME_FILE_DENIED ||
+	    outcome == OUTCOME_NO_MEMORY)
+		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
+	snprintf(situation->no_pair, sizeof(situation->no_pair), "%s", outcome_reason(outcome));
+	/* Without its key the certificate still says what would be a step back. */
+	if (installed->chain.len)
+		judged = pair_judge(installed, &rules);
+	if (judged == OUTCOME_SANDBOX_FAILED || judged == OUTCOME_NO_MEMORY)
+		return judged;
+	if (!outcome_failed(outcome))
+		snprintf(situation->no_pair, sizeof(situation->no_pair), "%s",
+			 installed->judged.reason);
+	if (!pair_is_whole(installed))
+		journal_detail("%s: no usable pair is installed: %s", situation->mailcow.ssl_dir,
+			       situation->no_pair);
+	return OUTCOME_OK;
+}
+
 static enum outcome settle_installed(struct situation *situation)
 {
 	const struct install *install = &situation->install;
@@ -72,23 +118,7 @@ static enum outcome settle_installed(struct situation *situation)
 	}
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
-	outcome = install_read(install, &situation->installed);
-	/*
-	 * There may be no pair; but one that is there and cannot be read must not count for none.
-	 */
-	if (outcome == OUTCOME_FILE_IO || outcome == OUTCOME_FILE_DENIED ||
-	    outcome == OUTCOME_NO_MEMORY)
-		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
-	if (outcome_failed(outcome)) {
-		snprintf(situation->no_pair, sizeof(situation->no_pair), "%s",
-			 outcome_reason(outcome));
-		journal_detail("%s: no usable pair is installed: %s", situation->mailcow.ssl_dir,
-			       situation->no_pair);
-		/* Its certificate alone still says what would be a step back. */
-		if (situation->installed.chain.len)
-			bundle_load_leaf(&situation->installed.chain, &situation->installed_leaf);
-	}
-	return OUTCOME_OK;
+	return judge_installed(situation);
 }
 
 static enum outcome choose_staged(struct situation *situation)
@@ -96,7 +126,7 @@ static enum outcome choose_staged(struct situation *situation)
 	struct staging_rules rules = {
 		.dir = situation->conf.staging_dir,
 		.hostname = situation->mailcow.hostname,
-		.ca_file = situation->conf.ca_file,
+		.roots = &situation->roots,
 		.installed = situation_installed(situation),
 		.installed_arrived = situation->installed.arrived,
 		.now = situation->now,
@@ -110,8 +140,10 @@ static enum outcome choose_staged(struct situation *situation)
 
 enum outcome situation_read(struct situation *situation)
 {
-	enum outcome outcome = read_configuration(situation);
+	enum outcome outcome = worker_prepare();
 
+	if (!outcome_failed(outcome))
+		outcome = read_configuration(situation);
 	if (!outcome_failed(outcome))
 		outcome = open_directories(situation);
 	if (!outcome_failed(outcome))
@@ -121,17 +153,17 @@ enum outcome situation_read(struct situation *situation)
 	return outcome;
 }
 
-const struct bundle *situation_installed(const struct situation *situation)
+const struct judgement *situation_installed(const struct situation *situation)
 {
-	return situation->installed.bundle ? situation->installed.bundle
-					   : situation->installed_leaf;
+	const struct judgement *judged = &situation->installed.judged;
+
+	return judged->fingerprint[0] ? judged : NULL;
 }
 
 bool situation_is_installed(const struct situation *situation)
 {
-	return situation->installed.bundle && install_is_real(&situation->install) &&
-	       bytes_equal(&situation->staging.pair.chain, &situation->installed.chain) &&
-	       bytes_equal(&situation->staging.pair.key, &situation->installed.key);
+	return pair_is_whole(&situation->installed) && install_is_real(&situation->install) &&
+	       pair_equal(&situation->staging.pair, &situation->installed);
 }
 
 /* --- what is served --- */
@@ -190,7 +222,7 @@ static void skip_unpublished(struct situation *situation)
 
 enum outcome situation_look(struct situation *situation, const char *roots)
 {
-	const struct bundle *installed = situation_installed(situation);
+	const struct judgement *installed = situation_installed(situation);
 	struct serving *serving = &situation->serving;
 	enum outcome outcome = list_endpoints(situation);
 
@@ -199,8 +231,8 @@ enum outcome situation_look(struct situation *situation, const char *roots)
 	serving->timeout = situation->conf.verify_timeout;
 	serving->settle = situation->conf.settle;
 	if (!outcome_failed(outcome))
-		outcome = serving_ask(serving, serving_any,
-				      installed ? bundle_fingerprint(installed) : "");
+		outcome =
+			serving_ask(serving, serving_any, installed ? installed->fingerprint : "");
 	if (outcome_failed(outcome))
 		return outcome;
 	skip_unpublished(situation);
@@ -223,7 +255,7 @@ enum outcome situation_compare_sni(struct situation *situation, const struct pai
 	enum outcome outcome;
 
 	sni_clear(sni);
-	if (what == DEPLOY_SNI_IGNORE || !pair->bundle)
+	if (what == DEPLOY_SNI_IGNORE || !pair_is_whole(pair))
 		return OUTCOME_OK;
 	outcome = sni_find(situation->install.ssl, pair, situation->mailcow.hostname, sni);
 	if (outcome_failed(outcome))

@@ -26,9 +26,9 @@ struct situation {
 	struct services services;
 	struct install install;
 	struct pair installed;
-	char no_pair[512];             /* why it has no bundle */
-	struct bundle *installed_leaf; /* then perhaps its certificate alone */
-	struct record rejected;        /* the pair that was rolled back; all zero: none */
+	char no_pair[512];      /* why it is not whole */
+	struct bytes roots;     /* in one of which a chain must end; none: in any */
+	struct record rejected; /* the pair that was rolled back; all zero: none */
 	struct staging staging;
 	struct sni sni;
 	struct serving serving;
@@ -51,8 +51,8 @@ enum outcome situation_read(struct situation *situation);
  */
 enum outcome situation_look(struct situation *situation, const char *roots);
 
-/* The certificate that is installed, which need not have a key; NULL: none can be read. */
-const struct bundle *situation_installed(const struct situation *situation);
+/* Of the certificate that is installed, which need not have a key; NULL: none can be read. */
+const struct judgement *situation_installed(const struct situation *situation);
 
 /* Is what is staged installed, byte for byte and as real files? */
 bool situation_is_installed(const struct situation *situation);

@@ -57,27 +57,37 @@ static bool stands_for(const char *name, const char *host)
 	       (name[0] == '*' && parent && !strcasecmp(name + 1, parent));
 }
 
-static void judge(struct sni_directory *directory, char *domains, const struct pair *pair,
-		  const char *hostname)
+static bool shadows(char *domains, const char *hostname)
 {
-	bool shadows = false;
 	char *rest = NULL;
 
 	for (char *name = strtok_r(domains, WHITE, &rest); name;
-	     name = strtok_r(NULL, WHITE, &rest)) {
-		shadows |= stands_for(name, hostname);
-		/* OpenSSL takes "*.example.org" for covered by that very wildcard and no other. */
-		if (!directory->uncovered[0] &&
-		    outcome_failed(bundle_check_host(pair->bundle, name)))
-			snprintf(directory->uncovered, sizeof(directory->uncovered), "%s", name);
-	}
-	if (bytes_equal(&directory->old.chain, &pair->chain) &&
-	    bytes_equal(&directory->old.key, &pair->key))
-		directory->state = SNI_CURRENT;
-	else if (!directory->uncovered[0])
+	     name = strtok_r(NULL, WHITE, &rest))
+		if (stands_for(name, hostname))
+			return true;
+	return false;
+}
+
+/* OpenSSL takes "*.example.org" for covered by that very wildcard and no other. */
+static enum outcome judge(struct sni_directory *directory, struct bytes *domains,
+			  const struct pair *pair, const char *hostname)
+{
+	const struct judge_rules rules = { .hostname = hostname, .names = domains };
+	struct judgement judged;
+	enum outcome outcome;
+
+	directory->state = SNI_CURRENT;
+	if (pair_equal(&directory->old, pair))
+		return OUTCOME_OK;
+	outcome = judge_pair(&pair->chain, &pair->key, &rules, &judged);
+	if (outcome_failed(outcome))
+		return outcome;
+	memcpy(directory->uncovered, judged.uncovered, sizeof(directory->uncovered));
+	if (!directory->uncovered[0])
 		directory->state = SNI_STALE;
 	else
-		directory->state = shadows ? SNI_SHADOWING : SNI_FOREIGN;
+		directory->state = shadows(domains->data, hostname) ? SNI_SHADOWING : SNI_FOREIGN;
+	return OUTCOME_OK;
 }
 
 /* As mailcow's scripts look: a link that leads to a file is one. What is in it is not asked. */
@@ -135,8 +145,7 @@ static enum outcome look_at(int ssl, const char *name, const struct pair *pair,
 	if (!directory)
 		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
 	read_pair(fd, &directory->old);
-	judge(directory, domains.data, pair, hostname);
-	return OUTCOME_OK;
+	return judge(directory, &domains, pair, hostname);
 }
 
 /* nginx serves hidden directories as well, dovecot and postfix do not. */
@@ -254,13 +263,14 @@ static enum outcome restore(int ssl, struct sni_directory *directory)
 		return OUTCOME_OK;
 	directory->updated = false;
 	/* What is no pair, links to who knows what perhaps, is not worth having back. */
-	if (!old->chain.len || outcome_failed(bundle_load(&old->chain, &old->key, &old->bundle)) ||
-	    outcome_failed(bundle_check_key(old->bundle)))
+	if (!old->chain.len ||
+	    outcome_failed(pair_judge(old, &(struct judge_rules){ .hostname = "" })) ||
+	    !pair_is_matched(old))
 		return OUTCOME_OK;
 	fd = open_directory(ssl, directory->name);
 	if (fd < 0)
 		return outcome_because(OUTCOME_FILE_WRITE, "cannot open: %s", strerror(errno));
-	outcome = write_pair(fd, old, &(struct pair){ .bundle = NULL });
+	outcome = write_pair(fd, old, &PAIR_NONE);
 	if (!outcome_failed(outcome))
 		directory->state = SNI_STALE;
 	return outcome;

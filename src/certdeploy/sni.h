@@ -21,8 +21,8 @@ enum sni_state {
 struct sni_directory {
 	char name[SNI_NAME_MAX + 1]; /* below data/assets/ssl; as the file system has it */
 	enum sni_state state;
-	char uncovered[SNI_NAME_MAX + 1]; /* a name that the pair does not cover; "": none */
-	bool updated;                     /* by sni_update; ${old} is what was there */
+	char uncovered[JUDGE_NAME_MAX]; /* a name that the pair does not cover; "": none */
+	bool updated;                   /* by sni_update; ${old} is what was there */
 	struct pair old;
 };
 

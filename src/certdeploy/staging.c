@@ -90,45 +90,47 @@ static enum outcome list_generations(struct staging *staging)
  * Going from a self-signed certificate, as mailcow makes one when it is set up, to one of a CA is
  * never a step back.
  */
-static enum outcome check_not_older(const struct staging_rules *rules, const struct bundle *bundle)
+static enum outcome check_not_older(const struct staging_rules *rules,
+				    const struct judgement *judged)
 {
-	const struct bundle *installed = rules->installed;
+	const struct judgement *installed = rules->installed;
 
 	/* One that is not good for the host is no standard; its key may be damaged all the same. */
-	if (!installed || outcome_failed(bundle_check_leaf(installed)) ||
-	    outcome_failed(bundle_check_host(installed, rules->hostname)) ||
-	    outcome_failed(bundle_check_validity(installed, rules->now)))
+	if (!installed || !(installed->is & JUDGED_STANDARD))
 		return OUTCOME_OK;
-	if (bundle_self_issued(installed) && !bundle_self_issued(bundle))
+	if (installed->is & JUDGED_SELF_ISSUED && !(judged->is & JUDGED_SELF_ISSUED))
 		return OUTCOME_OK;
-	if (bundle_older(bundle, installed))
+	if (judged->not_before < installed->not_before)
 		return outcome_because(OUTCOME_CERT_OLDER,
 				       "the certificate %s was issued before the installed one",
-				       bundle_fingerprint(bundle));
+				       judged->fingerprint);
 	return OUTCOME_OK;
 }
 
 /* Read the pair in directory ${dir} and judge it. */
 static enum outcome judge(int dir, const struct staging_rules *rules, struct pair *pair)
 {
+	const struct judge_rules by = {
+		.hostname = rules->hostname,
+		.now = rules->now,
+		.roots = rules->roots,
+	};
 	enum outcome outcome;
 
 	outcome = file_read(dir, GENERATION_CHAIN, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->chain);
 	if (!outcome_failed(outcome))
 		outcome = file_read(dir, GENERATION_KEY, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->key);
 	if (!outcome_failed(outcome))
-		outcome = bundle_load(&pair->chain, &pair->key, &pair->bundle);
+		outcome = pair_judge(pair, &by);
 	if (!outcome_failed(outcome))
-		outcome = bundle_check(pair->bundle, rules->hostname, rules->now);
-	if (!outcome_failed(outcome) && rules->ca_file[0])
-		outcome = bundle_check_trust(pair->bundle, rules->ca_file, rules->now);
+		outcome = judge_outcome(&pair->judged, pair->judged.good);
 	if (!outcome_failed(outcome))
-		outcome = check_not_older(rules, pair->bundle);
+		outcome = check_not_older(rules, &pair->judged);
 	if (!outcome_failed(outcome) && rules->rejected && record_is_of(rules->rejected, pair))
 		outcome = outcome_because(OUTCOME_ROLLED_BACK,
 					  "%s was rolled back before, as the services could not "
 					  "serve it: %s",
-					  bundle_fingerprint(pair->bundle), rules->rejected->note);
+					  pair->judged.fingerprint, rules->rejected->note);
 	if (outcome_failed(outcome))
 		pair_clear(pair);
 	return outcome;
@@ -223,7 +225,7 @@ static void reject(struct staging *staging, enum outcome outcome, const char *na
  */
 static void forgive_superseded(struct staging *staging)
 {
-	if (!outcome_failed(staging->rejected) || !staging->pair.bundle ||
+	if (!outcome_failed(staging->rejected) || !pair_is_whole(&staging->pair) ||
 	    !is_before(&staging->rejected_arrived, &staging->pair.arrived))
 		return;
 	journal_detail("superseded: %s", staging->reason);
@@ -231,32 +233,37 @@ static void forgive_superseded(struct staging *staging)
 	staging->rejected_name[0] = '\0';
 }
 
+static bool is_older(const struct pair *one, const struct pair *other)
+{
+	return one->judged.not_before < other->judged.not_before;
+}
+
 /* The good one that was issued last; of two of the same moment the one with the later name. */
 static void choose_generation(const struct staging_rules *rules, struct staging *staging)
 {
 	for (size_t i = 0; i < staging->count; i++) {
-		_cleanup_(pair_clear) struct pair pair = { .bundle = NULL };
+		_cleanup_(pair_clear) struct pair pair = PAIR_NONE;
 		const char *name = staging->names[i];
 		struct timespec arrived = arrival(staging->dir, name);
 		enum outcome outcome = judge_generation(staging->dir, name, rules, &pair);
 
 		/* What is older than a good one is superseded, good or not. */
-		if (outcome_failed(outcome) && !staging->pair.bundle)
+		if (outcome_failed(outcome) && !pair_is_whole(&staging->pair))
 			reject(staging, outcome, name, &arrived);
 		if (outcome_failed(outcome) ||
-		    (staging->pair.bundle && !bundle_older(staging->pair.bundle, pair.bundle)))
+		    (pair_is_whole(&staging->pair) && !is_older(&staging->pair, &pair)))
 			continue;
 		pair_clear(&staging->pair);
 		staging->pair = pair;
 		staging->pair.arrived = arrived;
-		pair = (struct pair){ .bundle = NULL };
+		pair = PAIR_NONE;
 		memcpy(staging->name, name, sizeof(staging->name));
 	}
 }
 
 static void consider_flat(const struct staging_rules *rules, struct staging *staging)
 {
-	_cleanup_(pair_clear) struct pair flat = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair flat = PAIR_NONE;
 	struct timespec changed = { 0 };
 	enum outcome outcome = judge_flat(staging->dir, rules, &flat, &changed);
 
@@ -264,14 +271,14 @@ static void consider_flat(const struct staging_rules *rules, struct staging *sta
 		reject(staging, outcome, "", &changed);
 		return;
 	}
-	if (!flat.bundle ||
-	    (staging->pair.bundle && !bundle_older(staging->pair.bundle, flat.bundle)))
+	if (!pair_is_whole(&flat) ||
+	    (pair_is_whole(&staging->pair) && !is_older(&staging->pair, &flat)))
 		return;
 	pair_clear(&staging->pair);
 	staging->pair = flat;
 	staging->pair.arrived = changed;
 	staging->name[0] = '\0';
-	flat = (struct pair){ .bundle = NULL };
+	flat = PAIR_NONE;
 }
 
 static enum outcome cannot_open(const char *dir)

@@ -14,8 +14,8 @@
 struct staging_rules {
 	const char *dir;
 	const char *hostname;              /* what the certificate must cover */
-	const char *ca_file;               /* "": the chain need not end in a trusted root */
-	const struct bundle *installed;    /* a certificate issued before this one's is refused */
+	const struct bytes *roots;         /* as in judge_rules */
+	const struct judgement *installed; /* a certificate issued before this one is refused */
 	struct timespec installed_arrived; /* when that one came to this host */
 	const struct record
 		*rejected; /* a pair that was rolled back and is not tried again, or NULL */
@@ -28,7 +28,7 @@ struct staging {
 	int dir;
 	char (*names)[GENERATION_NAME_LEN + 1]; /* all generations, the newest first */
 	size_t count;
-	struct pair pair; /* the chosen one; its bundle is NULL if there is none */
+	struct pair pair;                   /* the chosen one; not whole if there is none */
 	char name[GENERATION_NAME_LEN + 1]; /* its generation; "": the flat pair */
 	enum outcome rejected; /* why the newest one was refused; OK if it was not, or if the chosen
 				  one came after it */
@@ -39,7 +39,7 @@ struct staging {
 
 /*
  * Judge what is staged by ${rules} into ${staging}, which the caller clears in any case. OK:
- * chosen, rejected, both or neither. STAGING_MISSING, NO_MEMORY.
+ * chosen, rejected, both or neither. STAGING_MISSING, SANDBOX_FAILED, NO_MEMORY.
  */
 enum outcome staging_choose(const struct staging_rules *rules, struct staging *staging);
 

@@ -114,10 +114,10 @@ enum outcome bundle_check_chain(const struct bundle *bundle)
 	return OUTCOME_OK;
 }
 
-enum outcome bundle_check_trust(const struct bundle *bundle, const char *ca_file, time_t now)
+enum outcome bundle_check_trust(const struct bundle *bundle, const struct bytes *roots, time_t now)
 {
 	X509_STORE *store = NULL;
-	enum outcome outcome = trust_load(ca_file, &store);
+	enum outcome outcome = trust_load(roots, &store);
 
 	if (!outcome_failed(outcome))
 		outcome = trust_verify(store, bundle_leaf(bundle), bundle->chain, now);

@@ -15,8 +15,6 @@
 #include "conversation.h"
 #include "handshake.h"
 
-/* How often the resolver is looked at. */
-#define RESOLVE_POLL_MS 10
 /* What a server said is shown up to this length. */
 #define SHOWN_MAX 120
 
@@ -280,26 +278,11 @@ static void connect_on(struct conversation *conversation)
 	try_address(conversation, error == EINPROGRESS ? ETIMEDOUT : error);
 }
 
-static void resolve_on(struct conversation *conversation)
-{
-	int error = resolve_result(conversation->resolve, &conversation->addresses);
-
-	if (error == EAI_INPROGRESS)
-		return;
-	if (error) {
-		conversation_end(conversation, WIRE_UNRESOLVED, "%s: %s",
-				 conversation->question->host, gai_strerror(error));
-		return;
-	}
-	conversation->state = CONVERSATION_CONNECTING;
-	conversation->address = conversation->addresses;
-	try_address(conversation, EADDRNOTAVAIL);
-}
-
 /* --- the interface --- */
 
 void conversation_begin(struct conversation *conversation, const struct wire_question *question,
-			SSL_CTX *tls, deadline end, struct wire_answer *answer)
+			const struct addrinfo *addresses, SSL_CTX *tls, deadline end,
+			struct wire_answer *answer)
 {
 	*conversation = (struct conversation){
 		.question = question,
@@ -308,21 +291,15 @@ void conversation_begin(struct conversation *conversation, const struct wire_que
 		.fd = -1,
 		.begun = deadline_in(0),
 		.end = end,
-		.resolve = resolve_start(question->host, question->port),
+		.address = addresses,
 	};
 	*answer = (struct wire_answer){ .result = WIRE_TIMED_OUT };
-	if (!conversation->resolve)
-		conversation_end(conversation, WIRE_UNRESOLVED, "out of memory");
-	else
-		resolve_on(conversation);
+	try_address(conversation, EADDRNOTAVAIL);
 }
 
 void conversation_go_on(struct conversation *conversation)
 {
 	switch (conversation->state) {
-	case CONVERSATION_RESOLVING:
-		resolve_on(conversation);
-		break;
 	case CONVERSATION_CONNECTING:
 		connect_on(conversation);
 		break;
@@ -339,8 +316,6 @@ void conversation_go_on(struct conversation *conversation)
 
 deadline conversation_wakes(const struct conversation *conversation)
 {
-	if (conversation->state == CONVERSATION_RESOLVING)
-		return deadline_earlier(conversation->end, deadline_in(RESOLVE_POLL_MS));
 	if (conversation->state == CONVERSATION_CONNECTING)
 		return deadline_earlier(conversation->end, conversation->address_end);
 	return conversation->end;
@@ -358,7 +333,5 @@ void conversation_clear(struct conversation *conversation)
 	ERR_clear_error();
 	SSL_free(conversation->ssl);
 	conversation->ssl = NULL;
-	resolve_freep(&conversation->resolve);
-	resolve_addresses_freep(&conversation->addresses);
 	fd_closep(&conversation->fd);
 }

@@ -1,10 +1,11 @@
-/* One connection of a wire_ask: from its host's name to the certificate that is shown. */
+/* One connection of a wire_ask: from its host's addresses to the certificate that is shown. */
 #ifndef CONVERSATION_H
 #define CONVERSATION_H
 
+#include <netdb.h>
+
 #include <openssl/ssl.h>
 
-#include "certsync/resolve.h"
 #include "certsync/wire.h"
 #include "starttls.h"
 
@@ -16,7 +17,6 @@
 #define CONVERSATION_SAY_MAX 160
 
 enum conversation_state {
-	CONVERSATION_RESOLVING,
 	CONVERSATION_CONNECTING,
 	CONVERSATION_CLEAR, /* until STARTTLS is through */
 	CONVERSATION_TLS,
@@ -30,8 +30,6 @@ struct conversation {
 	enum conversation_state state;
 	short events; /* what poll(2) is to wait for */
 	int fd;
-	struct resolve *resolve;
-	struct addrinfo *addresses;
 	const struct addrinfo *address; /* the one that is tried now */
 	deadline begun, end, address_end;
 	struct starttls starttls;
@@ -44,9 +42,12 @@ struct conversation {
 	bool certificate_wanted; /* one of ours */
 };
 
-/* Begin; ${end} is when the answer must be there. */
+/*
+ * Begin, with the host's ${addresses}, which live as long; ${end} is when the answer must be there.
+ */
 void conversation_begin(struct conversation *conversation, const struct wire_question *question,
-			SSL_CTX *tls, deadline end, struct wire_answer *answer);
+			const struct addrinfo *addresses, SSL_CTX *tls, deadline end,
+			struct wire_answer *answer);
 
 /* Something happened, or time has passed: go on as far as that is possible without waiting. */
 void conversation_go_on(struct conversation *conversation);

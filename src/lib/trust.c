@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -11,41 +12,42 @@
 /* The bundle of all public authorities has about 200 KiB. */
 #define ROOTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
-static enum outcome add_roots(X509_STORE *store, const char *file)
+enum outcome trust_read(const char *path, struct bytes *roots)
 {
-	_cleanup_(bytes_clear) struct bytes pem = BYTES_NONE;
-	enum outcome outcome = file_read(AT_FDCWD, file, FILE_OWN, ROOTS_BYTES_MAX, &pem);
+	const char *named = getenv(X509_get_default_cert_file_env());
+
+	if (!path[0])
+		path = named && named[0] ? named : X509_get_default_cert_file();
+	return file_read(AT_FDCWD, path, FILE_OWN, ROOTS_BYTES_MAX, roots);
+}
+
+static enum outcome add_roots(X509_STORE *store, const struct bytes *roots)
+{
+	BIO *bio = BIO_new_mem_buf(roots->data, (int)roots->len);
 	/* OpenSSL takes this for the passphrase instead of asking on the terminal. */
 	static char no_passphrase[] = "";
 	X509 *root;
-	BIO *bio;
 	int count = 0;
 
-	if (outcome_failed(outcome))
-		return outcome;
-	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
 	for (; bio && (root = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase)); count++) {
 		X509_STORE_add_cert(store, root);
 		X509_free(root);
 	}
 	BIO_free(bio);
 	ERR_clear_error();
-	if (!count)
-		return outcome_because(OUTCOME_CHAIN_UNTRUSTED, "there are no roots in %s", file);
-	return OUTCOME_OK;
+	return count ? OUTCOME_OK : outcome_because(OUTCOME_CHAIN_UNTRUSTED, "there are no roots");
 }
 
-enum outcome trust_load(const char *roots, X509_STORE **store)
+enum outcome trust_load(const struct bytes *roots, X509_STORE **store)
 {
-	enum outcome outcome = OUTCOME_OK;
+	enum outcome outcome;
 
 	*store = X509_STORE_new();
-	if (!*store || (!roots[0] && !X509_STORE_set_default_paths(*store)))
-		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-	else if (roots[0])
-		outcome = add_roots(*store, roots);
+	if (!*store)
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	outcome = add_roots(*store, roots);
 	if (!outcome_failed(outcome))
-		return outcome;
+		return OUTCOME_OK;
 	X509_STORE_free(*store);
 	*store = NULL;
 	return outcome;

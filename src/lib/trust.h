@@ -6,13 +6,20 @@
 
 #include <openssl/x509_vfy.h>
 
+#include "certsync/file.h"
 #include "certsync/outcome.h"
 
 /*
- * Load the PEM file ${roots} into ${store}, which the caller frees; "" stands for the system's
- * roots (SSL_CERT_FILE, SSL_CERT_DIR). CHAIN_UNTRUSTED (there are none in it), FILE_..., NO_MEMORY.
+ * Read the PEM file ${path} of roots into ${roots}, which the caller clears; "" stands for the
+ * system's (SSL_CERT_FILE). FILE_...
  */
-enum outcome trust_load(const char *roots, X509_STORE **store);
+enum outcome trust_read(const char *path, struct bytes *roots);
+
+/*
+ * Parse the PEM certificates in ${roots} into ${store}, which the caller frees. CHAIN_UNTRUSTED
+ * (there are none), NO_MEMORY.
+ */
+enum outcome trust_load(const struct bytes *roots, X509_STORE **store);
 
 /*
  * Can a server's certificate ${leaf} be verified at time ${now} with the help of ${chain}?

@@ -1,175 +1,207 @@
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
-#include "certificate.h"
-#include "certsync/interrupt.h"
+#include "ask.h"
+#include "certsync/cleanup.h"
 #include "certsync/text.h"
-#include "certsync/wire.h"
-#include "conversation.h"
+#include "certsync/worker.h"
 #include "trust.h"
 
-/* A signal that comes between our looking and our waiting is seen this much later at the latest. */
-#define WAIT_SLICE_MS 200
+/* The worker keeps to the limit by itself; this much later it is ended. */
+#define GRACE_MS     2000
+#define NAME_MAX_LEN 255
 
-/*
- * What TLS is to be like: as old and as weak as the server wants, as nothing is entrusted to it and
- * a certificate that is too weak is to be seen as well.
- */
-static SSL_CTX *make_tls(void)
+/* A question as it is sent to the worker. */
+struct asked {
+	char host[NAME_MAX_LEN + 1];
+	char sni[NAME_MAX_LEN + 1];
+	int port;
+	enum wire_protocol protocol;
+	int with_sni;
+	int proxy_header;
+};
+
+/* What comes first of the worker's input; ${count} of the above follow, then the roots. */
+struct task {
+	size_t count;
+	size_t roots_len;
+	deadline end;
+	size_t verify; /* 0 or 1 */
+};
+
+/* What it returns; as many answers follow. */
+struct result {
+	int outcome;
+	char reason[WIRE_REASON_MAX];
+	struct wire_answer answers[];
+};
+
+/* --- in the worker --- */
+
+/* The input, taken apart. */
+struct questions {
+	struct task task;
+	struct wire_question *question;
+	struct bytes roots;
+	struct ask_addresses *addresses;
+};
+
+static void *prepare(void *input)
 {
-	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+	const struct bytes *bytes = input;
+	struct questions *questions = calloc(1, sizeof(*questions));
+	struct asked *asked;
 
-	if (!tls)
+	if (!questions)
 		return NULL;
-	SSL_CTX_set_security_level(tls, 0);
-	SSL_CTX_set_min_proto_version(tls, 0);
-	SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
-	return tls;
+	memcpy(&questions->task, bytes->data, sizeof(questions->task));
+	asked = (struct asked *)(bytes->data + sizeof(struct task));
+	questions->roots = (struct bytes){
+		.data = (char *)(asked + questions->task.count),
+		.len = questions->task.roots_len,
+	};
+	questions->question = calloc(questions->task.count, sizeof(*questions->question));
+	for (size_t i = 0; questions->question && i < questions->task.count; i++)
+		questions->question[i] = (struct wire_question){
+			.host = asked[i].host,
+			.port = asked[i].port,
+			.protocol = asked[i].protocol,
+			.sni = asked[i].with_sni ? asked[i].sni : NULL,
+			.proxy_header = asked[i].proxy_header,
+		};
+	if (questions->question)
+		questions->addresses = ask_resolve(questions->question, questions->task.count,
+						   questions->task.end);
+	return questions;
 }
 
-/*
- * Write down the certificate that was shown; ${store} is NULL if its chain is not to be verified.
- */
-static void describe(struct conversation *conversation, X509_STORE *store)
+static void run(void *input, void *prepared, void *reply)
 {
-	struct wire_answer *answer = conversation->answer;
-	X509 *leaf = SSL_get0_peer_certificate(conversation->ssl);
-	const char *version = SSL_get_version(conversation->ssl);
+	struct questions *questions = prepared;
+	struct result *result = reply;
+	enum outcome outcome = OUTCOME_NO_MEMORY;
+
+	(void)input;
+	if (questions && questions->addresses)
+		outcome = ask_all(questions->question, questions->task.count, questions->addresses,
+				  questions->task.verify ? &questions->roots : NULL,
+				  questions->task.end, result->answers);
+	result->outcome = (int)outcome;
+	snprintf(result->reason, sizeof(result->reason), "%s",
+		 outcome_failed(outcome) ? outcome_reason(outcome) : "");
+	if (questions) {
+		ask_release(questions->addresses, questions->task.count);
+		free(questions->question);
+	}
+	free(questions);
+}
+
+static const struct work asking = {
+	.name = "asking the endpoints",
+	.sandbox = SANDBOX_CONVERSE,
+	.prepare = prepare,
+	.run = run,
+};
+
+/* --- in the caller --- */
+
+static bool make_printable(char *text, size_t size)
+{
+	char raw[WIRE_REASON_MAX];
+
+	if (strnlen(text, size) == size)
+		return false;
+	snprintf(raw, sizeof(raw), "%s", text);
+	text_printable(text, size, raw, strlen(raw));
+	return true;
+}
+
+static bool is_hex(const char *text, size_t size, size_t len, const char *digits)
+{
+	return strnlen(text, size) == len && strspn(text, digits) == len;
+}
+
+bool wire_accept(struct wire_answer *answer)
+{
+	const bool served = answer->result == WIRE_SERVED;
+	unsigned char trusted;
+
+	/* Another value than 0 and 1 would make it no bool at all. */
+	memcpy(&trusted, &answer->trusted, sizeof(trusted));
+	return answer->result <= WIRE_INTERRUPTED && trusted <= 1 &&
+	       make_printable(answer->reason, sizeof(answer->reason)) &&
+	       make_printable(answer->distrust, sizeof(answer->distrust)) &&
+	       make_printable(answer->tls, sizeof(answer->tls)) &&
+	       is_hex(answer->fingerprint, sizeof(answer->fingerprint),
+		      served ? BUNDLE_FINGERPRINT_LEN : 0, "0123456789ABCDEF:") &&
+	       is_hex(answer->spki, sizeof(answer->spki), served ? BUNDLE_SPKI_LEN : 0,
+		      "0123456789abcdef");
+}
+
+static enum outcome take_result(struct result *result, size_t count, struct wire_answer *answers)
+{
+	bool accepted = result->outcome >= 0 && result->outcome < OUTCOME_COUNT &&
+			make_printable(result->reason, sizeof(result->reason));
+
+	if (accepted && outcome_failed((enum outcome)result->outcome))
+		return outcome_because((enum outcome)result->outcome, "%s", result->reason);
+	for (size_t i = 0; i < count && accepted; i++)
+		accepted = wire_accept(&result->answers[i]);
+	if (!accepted)
+		return outcome_because(OUTCOME_WORKER_DIED, "the process for %s returned nonsense",
+				       asking.name);
+	memcpy(answers, result->answers, count * sizeof(*answers));
+	return OUTCOME_OK;
+}
+
+static void write_question(const struct wire_question *question, struct asked *asked)
+{
+	snprintf(asked->host, sizeof(asked->host), "%s", question->host);
+	snprintf(asked->sni, sizeof(asked->sni), "%s", question->sni ? question->sni : "");
+	asked->port = question->port;
+	asked->protocol = question->protocol;
+	asked->with_sni = question->sni != NULL;
+	asked->proxy_header = question->proxy_header;
+}
+
+static enum outcome call(const struct wire_question *questions, size_t count,
+			 const struct bytes *roots, deadline end, struct wire_answer *answers)
+{
+	const size_t result_size = sizeof(struct result) + count * sizeof(struct wire_answer);
+	struct task task = {
+		.count = count,
+		.roots_len = roots ? roots->len : 0,
+		.end = end,
+		.verify = roots != NULL,
+	};
+	_cleanup_(bytes_clear) struct bytes asked = bytes_new(count * sizeof(struct asked));
+	_cleanup_(bytes_clear) struct bytes result = bytes_new(result_size);
+	const struct bytes parts[] = {
+		{ .data = (char *)&task, .len = sizeof(task) },
+		asked,
+		roots ? *roots : BYTES_NONE,
+	};
 	enum outcome outcome;
 
-	if (!leaf || !certificate_fingerprint(leaf, answer->fingerprint) ||
-	    !certificate_spki(leaf, answer->spki) ||
-	    !certificate_validity(leaf, &answer->not_before, &answer->not_after)) {
-		*answer = (struct wire_answer){
-			.result = WIRE_TLS_FAILED,
-			.reason = "the certificate that was shown cannot be read",
-			.milliseconds = answer->milliseconds,
-		};
-		return;
-	}
-	text_printable(answer->tls, sizeof(answer->tls), version, strlen(version));
-	if (!store)
-		return;
-	outcome = trust_verify(store, leaf, SSL_get_peer_cert_chain(conversation->ssl), time(NULL));
-	answer->trusted = !outcome_failed(outcome);
-	if (!answer->trusted)
-		text_printable(answer->distrust, sizeof(answer->distrust), outcome_reason(outcome),
-			       strlen(outcome_reason(outcome)));
-}
-
-/*
- * Leave those that are over at once: a server with few processes may need the one that we hold for
- * the next question.
- */
-static void leave_those_over(struct conversation *conversations, size_t count, X509_STORE *store)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (conversations[i].state != CONVERSATION_OVER)
-			continue;
-		if (conversations[i].answer->result == WIRE_SERVED && conversations[i].ssl)
-			describe(&conversations[i], store);
-		conversation_clear(&conversations[i]);
-	}
-}
-
-/* Wait for news of any; returns how many are not over. */
-static size_t wait_for_news(struct conversation *conversations, size_t count, struct pollfd *polls)
-{
-	deadline until = deadline_in(WAIT_SLICE_MS);
-	size_t open = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		struct conversation *conversation = &conversations[i];
-		bool over = conversation->state == CONVERSATION_OVER;
-
-		polls[i] = (struct pollfd){ .fd = over ? -1 : conversation->fd,
-					    .events = conversation->events };
-		open += !over;
-		if (!over)
-			until = deadline_earlier(until, conversation_wakes(conversation));
-	}
-	if (open)
-		poll(polls, count, deadline_left(until));
-	return open;
-}
-
-static void end_all(struct conversation *conversations, size_t count, enum wire_result result)
-{
-	for (size_t i = 0; i < count; i++) {
-		static const char *const stages[] = {
-			[CONVERSATION_RESOLVING] = "no answer from the resolver",
-			[CONVERSATION_CONNECTING] = "no answer",
-			[CONVERSATION_CLEAR] = "connected, but the server did not say enough",
-			[CONVERSATION_TLS] = "connected, but the TLS handshake did not end",
-			[CONVERSATION_OVER] = "",
-		};
-
-		conversation_end(&conversations[i], result, "%s",
-				 result == WIRE_INTERRUPTED ? "interrupted"
-							    : stages[conversations[i].state]);
-	}
-}
-
-static void go_on(struct conversation *conversations, size_t count, const struct pollfd *polls)
-{
+	if (!asked.data || !result.data)
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
 	for (size_t i = 0; i < count; i++)
-		if (polls[i].revents || !deadline_left(conversation_wakes(&conversations[i])) ||
-		    conversations[i].state == CONVERSATION_RESOLVING)
-			conversation_go_on(&conversations[i]);
-}
-
-static void ask_all(const struct wire_question *questions, size_t count, SSL_CTX *tls,
-		    X509_STORE *store, deadline end, struct wire_answer *answers,
-		    struct conversation *conversations, struct pollfd *polls)
-{
-	for (size_t i = 0; i < count; i++)
-		conversation_begin(&conversations[i], &questions[i], tls, end, &answers[i]);
-	while (wait_for_news(conversations, count, polls)) {
-		if (interrupt_pending())
-			end_all(conversations, count, WIRE_INTERRUPTED);
-		else if (!deadline_left(end))
-			end_all(conversations, count, WIRE_TIMED_OUT);
-		go_on(conversations, count, polls);
-		leave_those_over(conversations, count, store);
-	}
-	/* Those that were over before there was anything to wait for. */
-	leave_those_over(conversations, count, store);
+		write_question(&questions[i], (struct asked *)asked.data + i);
+	outcome = worker_call(&asking, parts, sizeof(parts) / sizeof(parts[0]), result_size,
+			      end + GRACE_MS, result.data);
+	return outcome_failed(outcome) ? outcome
+				       : take_result((struct result *)result.data, count, answers);
 }
 
 enum outcome wire_ask(const struct wire_question *questions, size_t count, const char *roots,
 		      deadline end, struct wire_answer *answers)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
-	struct conversation *conversations;
-	enum outcome outcome = OUTCOME_OK;
-	X509_STORE *store = NULL;
-	struct pollfd *polls;
-	SSL_CTX *tls;
+	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	enum outcome outcome = roots ? trust_read(roots, &bytes) : OUTCOME_OK;
 
-	if (roots)
-		outcome = trust_load(roots, &store);
-	if (outcome_failed(outcome))
-		return outcome;
-	conversations = calloc(count, sizeof(*conversations));
-	polls = calloc(count, sizeof(*polls));
-	tls = make_tls();
-	/* OpenSSL writes to sockets that may be closed at the other end. */
-	sigaction(SIGPIPE, &ignore, &before);
-	if (conversations && polls && tls)
-		ask_all(questions, count, tls, store, end, answers, conversations, polls);
-	else
-		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-	sigaction(SIGPIPE, &before, NULL);
-	SSL_CTX_free(tls);
-	X509_STORE_free(store);
-	free(polls);
-	free(conversations);
-	return outcome;
+	return outcome_failed(outcome) || !count
+		       ? outcome
+		       : call(questions, count, roots ? &bytes : NULL, end, answers);
 }

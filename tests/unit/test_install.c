@@ -18,7 +18,8 @@ static struct pair new_pair(void)
 			     .key = pem_key(made.key, KEY_PKCS8) };
 
 	identity_clear(&made);
-	assert_int_equal(bundle_load(&pair.chain, &pair.key, &pair.bundle), OUTCOME_OK);
+	assert_int_equal(pair_judge(&pair, &(struct judge_rules){ .hostname = "" }), OUTCOME_OK);
+	assert_true(pair_is_whole(&pair));
 	return pair;
 }
 
@@ -42,7 +43,7 @@ static int end(void **state)
 
 static void installed_is(const struct pair *wanted)
 {
-	_cleanup_(pair_clear) struct pair installed = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair installed = PAIR_NONE;
 
 	assert_int_equal(install_read(&install, &installed), OUTCOME_OK);
 	assert_true(bytes_equal(&installed.chain, &wanted->chain));
@@ -61,7 +62,7 @@ static mode_t mode_of(const char *name)
 
 static void a_pair_is_installed_and_awaits_its_reload(void **state)
 {
-	_cleanup_(pair_clear) struct pair pair = new_pair(), none = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair pair = new_pair(), none = PAIR_NONE;
 
 	(void)state;
 	assert_false(install_is_pending(&install));
@@ -76,7 +77,7 @@ static void a_pair_is_installed_and_awaits_its_reload(void **state)
 
 static void there_is_nothing_to_recover_after_a_whole_run(void **state)
 {
-	_cleanup_(pair_clear) struct pair pair = new_pair(), none = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair pair = new_pair(), none = PAIR_NONE;
 
 	(void)state;
 	assert_int_equal(install_recover(&install), OUTCOME_OK);
@@ -133,7 +134,7 @@ static void a_half_written_record_names_nothing(void **state)
 
 static void a_link_is_not_the_real_thing_and_is_replaced(void **state)
 {
-	_cleanup_(pair_clear) struct pair pair = new_pair(), none = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair pair = new_pair(), none = PAIR_NONE;
 
 	(void)state;
 	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
@@ -148,7 +149,7 @@ static void a_link_is_not_the_real_thing_and_is_replaced(void **state)
 
 static void a_mode_that_was_changed_is_corrected(void **state)
 {
-	_cleanup_(pair_clear) struct pair pair = new_pair(), none = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair pair = new_pair(), none = PAIR_NONE;
 
 	(void)state;
 	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
@@ -200,7 +201,7 @@ static void previous_is(const struct pair *wanted)
 static void the_pair_before_is_kept_alone(void **state)
 {
 	_cleanup_(pair_clear) struct pair first = new_pair(), second = new_pair(),
-					  third = new_pair(), none = { .bundle = NULL };
+					  third = new_pair(), none = PAIR_NONE;
 
 	(void)state;
 	assert_int_equal(install_pair(&install, &first, &none), OUTCOME_OK);

@@ -18,26 +18,27 @@ static struct pair new_pair(const struct pair *other)
 					  : pem_key(made.key, KEY_PKCS8) };
 
 	identity_clear(&made);
-	assert_int_equal(bundle_load(&pair.chain, &pair.key, &pair.bundle), OUTCOME_OK);
+	assert_int_equal(pair_judge(&pair, &(struct judge_rules){ .hostname = "" }), OUTCOME_OK);
+	assert_true(pair_is_whole(&pair));
 	return pair;
 }
 
 static void kept_is(const struct pair *wanted)
 {
-	_cleanup_(pair_clear) struct pair pair = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair pair = PAIR_NONE;
 
 	assert_true(previous_read(scratch_fd, &pair));
 	assert_true(bytes_equal(&pair.chain, &wanted->chain));
 	assert_true(bytes_equal(&pair.key, &wanted->key));
-	assert_true(bundle_same_leaf(pair.bundle, wanted->bundle));
+	assert_string_equal(pair.judged.fingerprint, wanted->judged.fingerprint);
 }
 
 static void none_is_kept(int state)
 {
-	struct pair pair = { .bundle = NULL };
+	struct pair pair = PAIR_NONE;
 
 	assert_false(previous_read(state, &pair));
-	assert_null(pair.bundle);
+	assert_false(pair_is_whole(&pair));
 	assert_null(pair.chain.data);
 	assert_null(pair.key.data);
 }
@@ -110,7 +111,7 @@ static void the_last_one_takes_the_place_of_all_others(void **state)
 static void one_that_is_no_pair_is_not_kept(void **state)
 {
 	_cleanup_(pair_clear) struct pair good = new_pair(NULL), mixed = new_pair(&good);
-	const struct pair none = { .bundle = NULL };
+	const struct pair none = PAIR_NONE;
 
 	(void)state;
 	assert_int_equal(previous_keep(scratch_fd, &mixed), OUTCOME_OK);

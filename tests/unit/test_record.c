@@ -99,8 +99,7 @@ static void a_record_is_of_these_bytes_and_no_others(void **state)
 	const struct bytes chain = { (char[]){ "chain\n" }, 6 }, key = { (char[]){ "KEY" }, 3 };
 	const struct pair other_chain = { .chain = chain, .key = pair.key },
 			  other_key = { .chain = pair.chain, .key = key },
-			  turned = { .chain = pair.key, .key = pair.chain },
-			  none = { .bundle = NULL };
+			  turned = { .chain = pair.key, .key = pair.chain }, none = PAIR_NONE;
 	struct record record;
 
 	(void)state;
@@ -117,7 +116,7 @@ static void a_record_is_of_these_bytes_and_no_others(void **state)
 
 static void a_missing_pair_has_a_record_too(void **state)
 {
-	const struct pair none = { .bundle = NULL };
+	const struct pair none = PAIR_NONE;
 	struct record record;
 
 	(void)state;

@@ -19,9 +19,9 @@ static struct staging staging;
 
 static int begin(void **state)
 {
-	rules = (struct staging_rules){
-		.dir = scratch, .hostname = "mail.example.org", .ca_file = "", .now = time(NULL)
-	};
+	rules = (struct staging_rules){ .dir = scratch,
+					.hostname = "mail.example.org",
+					.now = time(NULL) };
 	staging = (struct staging){ .dir = -1 };
 	journal_open("test", JOURNAL_QUIET);
 	return scratch_make(state);
@@ -71,7 +71,7 @@ static void an_empty_directory_has_nothing_to_choose(void **state)
 {
 	(void)state;
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_null(staging.pair.bundle);
+	assert_false(pair_is_whole(&staging.pair));
 	assert_int_equal(staging.rejected, OUTCOME_OK);
 }
 
@@ -149,7 +149,7 @@ static void of_flat_and_generation_the_later_issued_is_chosen(void **state)
 	stage_good(NEWER, now - 3 * A_DAY);
 	stage_good(".", now - 2 * A_DAY);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_non_null(staging.pair.bundle);
+	assert_true(pair_is_whole(&staging.pair));
 	assert_string_equal(staging.name, "");
 	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
 	assert_true(exists(GENERATION_KEY));
@@ -199,7 +199,7 @@ static void a_rejected_flat_pair_counts_until_a_good_one_came(void **state)
 	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
 	staging_clear(&staging);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_null(staging.pair.bundle);
+	assert_false(pair_is_whole(&staging.pair));
 	assert_int_equal(staging.rejected, OUTCOME_OK);
 }
 
@@ -209,7 +209,7 @@ static void links_are_not_followed(void **state)
 	stage_good("elsewhere", 0);
 	assert_int_equal(symlinkat("elsewhere", scratch_fd, NEWER), 0);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_null(staging.pair.bundle);
+	assert_false(pair_is_whole(&staging.pair));
 	assert_int_equal(staging.rejected, OUTCOME_FILE_UNSAFE);
 	staging_clear(&staging);
 	assert_int_equal(symlinkat("elsewhere/" GENERATION_CHAIN, scratch_fd, GENERATION_CHAIN), 0);
@@ -225,7 +225,7 @@ static void what_was_being_removed_is_removed_and_an_upload_is_left_alone(void *
 	stage_good("." NEWER ".part", 0);
 	stage_good("something else", 0);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_null(staging.pair.bundle);
+	assert_false(pair_is_whole(&staging.pair));
 	assert_int_equal(staging_remove_stale(&staging), OUTCOME_OK);
 	assert_false(exists("." OLD ".spent"));
 	assert_true(exists("." NEWER ".part"));
@@ -245,7 +245,7 @@ static void a_missing_directory_is_named(void **state)
 /* The record of what is staged as ${name}, as the run that rolled it back wrote it. */
 static struct record record_of(const char *name)
 {
-	_cleanup_(pair_clear) struct pair pair = { .bundle = NULL };
+	_cleanup_(pair_clear) struct pair pair = PAIR_NONE;
 	struct record record;
 	char path[256];
 
@@ -270,7 +270,7 @@ static void a_pair_that_was_rolled_back_is_refused(void **state)
 	rejected = record_of(NEWER);
 	rules.rejected = &rejected;
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_null(staging.pair.bundle);
+	assert_false(pair_is_whole(&staging.pair));
 	assert_null(staging.pair.key.data);
 	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
 	assert_contains(staging.reason, NEWER ": ");
@@ -296,7 +296,7 @@ static void the_same_pair_is_refused_whatever_its_name(void **state)
 	rules.rejected = &rejected;
 	assert_int_equal(renameat(scratch_fd, OLD, scratch_fd, NEWEST), 0);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
-	assert_null(staging.pair.bundle);
+	assert_false(pair_is_whole(&staging.pair));
 	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
 }
 

@@ -1,4 +1,5 @@
 /* Endpoints that do not show a certificate, and what is said of them. */
+#include "ask.h"
 #include "certsync/cleanup.h"
 #include "conversation.h"
 #include "wire_answer.h"
@@ -50,6 +51,7 @@ static void one_that_is_reset_before_it_was_noticed_to_stand_is_closed(void **st
 	const struct linger at_once = { .l_onoff = 1 };
 	struct wire_question one = { .host = "127.0.0.1", .protocol = WIRE_SMTP };
 	_cleanup_(fd_closep) int listening = bind_to("127.0.0.1", &one.port);
+	struct ask_addresses *addresses = ask_resolve(&one, 1, deadline_in(LONG_MS));
 	struct conversation conversation;
 	struct wire_answer answer;
 	struct pollfd until_reset = { 0 };
@@ -57,7 +59,8 @@ static void one_that_is_reset_before_it_was_noticed_to_stand_is_closed(void **st
 
 	(void)state;
 	assert_int_equal(listen(listening, 1), 0);
-	conversation_begin(&conversation, &one, leaf_tls, deadline_in(LONG_MS), &answer);
+	conversation_begin(&conversation, &one, addresses->found, leaf_tls, deadline_in(LONG_MS),
+			   &answer);
 	accepted = accept(listening, NULL, NULL);
 	assert_true(accepted >= 0);
 	setsockopt(accepted, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
@@ -69,6 +72,7 @@ static void one_that_is_reset_before_it_was_noticed_to_stand_is_closed(void **st
 	assert_int_equal(conversation.state, CONVERSATION_OVER);
 	assert_answer(&answer, WIRE_CLOSED, "reset");
 	conversation_clear(&conversation);
+	ask_release(addresses, 1);
 }
 
 /* --- in clear --- */
