@@ -10,6 +10,7 @@
 #include "certsync/state.h"
 #include "certsync/text.h"
 #include "check.h"
+#include "delivery.h"
 #include "last_fp.h"
 #include "lineage.h"
 #include "push_conf.h"
@@ -130,31 +131,19 @@ static void add_passed(struct check *check, enum remote_stage stage)
 	}
 }
 
-static void look_at_staging(struct check *check, struct remote *remote)
+static void look_at_way(struct check *check)
 {
-	bool removed;
-	enum outcome outcome = remote_probe(remote, &removed);
+	enum remote_stage reached = REMOTE_SETTINGS, stage;
+	bool removed = false;
+	enum outcome outcome = delivery_probe(&check->conf, &reached, &removed);
 
-	if (outcome_failed(outcome))
-		findings_fail(&check->findings, stage_names[REMOTE_READY], outcome);
-	else
+	for (stage = REMOTE_SETTINGS; stage < reached; stage++)
+		add_passed(check, stage);
+	if (!outcome_failed(outcome)) {
 		findings_add(&check->findings, stage_names[REMOTE_READY], VERDICT_OK,
 			     "an empty directory was made, renamed and %s in %s",
 			     removed ? "removed" : "left to certdeploy to remove",
 			     check->conf.staging);
-}
-
-static void look_at_way(struct check *check)
-{
-	_cleanup_(remote_closep) struct remote *remote = NULL;
-	enum remote_stage reached = REMOTE_SETTINGS, stage;
-	enum outcome outcome =
-		remote_open(&check->conf, deadline_in(check->conf.run_timeout), &reached, &remote);
-
-	for (stage = REMOTE_SETTINGS; stage < reached; stage++)
-		add_passed(check, stage);
-	if (remote) {
-		look_at_staging(check, remote);
 		return;
 	}
 	findings_fail(&check->findings, stage_names[reached], outcome);

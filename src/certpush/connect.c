@@ -18,8 +18,7 @@
 #define WAIT_SLICE_MS 200
 #define TRIED_MAX     768
 
-/* The addresses of ${host}, or why there are none by ${end}. */
-static enum outcome resolve(const char *host, int port, deadline end, struct addrinfo **out)
+enum outcome connect_resolve(const char *host, int port, deadline end, struct addrinfo **out)
 {
 	_cleanup_(resolve_freep) struct resolve *question = resolve_start(host, port);
 	int error, left;
@@ -94,15 +93,12 @@ static void name_address(const struct addrinfo *address, char *text, socklen_t s
 		snprintf(text, size, "?");
 }
 
-enum outcome connect_open(const char *host, int port, int timeout, deadline end, int *fd)
+enum outcome connect_open(const char *host, int port, const struct addrinfo *addresses, int timeout,
+			  deadline end, int *fd)
 {
-	_cleanup_(resolve_addresses_freep) struct addrinfo *addresses = NULL;
 	char tried[TRIED_MAX] = "", name[NI_MAXHOST];
-	enum outcome outcome = resolve(host, port, end, &addresses);
 	size_t used = 0;
 
-	if (outcome_failed(outcome))
-		return outcome;
 	for (const struct addrinfo *address = addresses; address; address = address->ai_next) {
 		int error = connect_to(address, deadline_earlier(deadline_in(timeout), end), fd);
 

@@ -5,12 +5,12 @@
 
 #include "certsync/cleanup.h"
 #include "certsync/command.h"
-#include "certsync/deadline.h"
 #include "certsync/interrupt.h"
 #include "certsync/journal.h"
 #include "certsync/state.h"
 #include "certsync/text.h"
 #include "check.h"
+#include "delivery.h"
 #include "last_fp.h"
 #include "lineage.h"
 #include "list.h"
@@ -38,13 +38,10 @@ static void describe(const struct push_conf *conf, const struct lineage *lineage
 static enum outcome push(const struct push_conf *conf, int state, const struct bundle *bundle,
 			 const struct bytes *chain, const struct bytes *key)
 {
-	_cleanup_(remote_closep) struct remote *remote = NULL;
 	char generation[GENERATION_NAME_LEN + 1];
 	enum outcome outcome;
 
-	outcome = remote_open(conf, deadline_in(conf->run_timeout), NULL, &remote);
-	if (!outcome_failed(outcome))
-		outcome = remote_put(remote, bundle_fingerprint(bundle), chain, key, generation);
+	outcome = delivery_put(conf, bundle_fingerprint(bundle), chain, key, generation);
 	if (outcome_failed(outcome))
 		return outcome;
 	journal_field("CERTSYNC_GENERATION", generation);

@@ -5,6 +5,7 @@
 #include "algorithms.h"
 #include "certsync/cleanup.h"
 #include "certsync/journal.h"
+#include "certsync/resolve.h"
 #include "certsync/text.h"
 #include "connect.h"
 #include "hostkeys.h"
@@ -26,40 +27,50 @@ struct remote {
 	const struct push_conf *conf;
 	deadline end;
 	enum remote_stage stage;
+	/* Read and looked up once, as several connections may be made. */
+	struct bytes identity;
+	struct hostkeys *host_keys;
+	struct addrinfo *addresses;
 	struct session *session;
 	char target[256]; /* user@host */
 };
 
-/* What is needed to connect: read once, as several connections may be made. */
-struct credentials {
-	struct bytes identity;
-	struct hostkeys *host_keys;
-};
-
-static void credentials_clear(struct credentials *credentials)
+enum outcome remote_new(const struct push_conf *conf, deadline end, struct remote **out)
 {
-	bytes_clear(&credentials->identity);
-	hostkeys_freep(&credentials->host_keys);
-}
+	_cleanup_(remote_closep) struct remote *remote = calloc(1, sizeof(*remote));
+	enum outcome outcome;
 
-static enum outcome credentials_load(const struct push_conf *conf, struct credentials *credentials)
-{
-	enum outcome outcome = identity_load(conf->identity, &credentials->identity);
-
-	return outcome_failed(outcome) ? outcome : hostkeys_load(conf, &credentials->host_keys);
+	if (!remote)
+		return outcome_because(OUTCOME_NO_MEMORY, "SSH: out of memory");
+	remote->conf = conf;
+	remote->end = end;
+	snprintf(remote->target, sizeof(remote->target), "%s@%s", conf->user, conf->host);
+	outcome = identity_load(conf->identity, &remote->identity);
+	if (!outcome_failed(outcome))
+		outcome = hostkeys_load(conf, &remote->host_keys);
+	if (outcome_failed(outcome))
+		return outcome;
+	*out = remote;
+	remote = NULL;
+	return OUTCOME_OK;
 }
 
 enum outcome remote_check_settings(const struct push_conf *conf)
 {
-	_cleanup_(credentials_clear) struct credentials credentials = { 0 };
+	_cleanup_(remote_closep) struct remote *remote = NULL;
 	char methods[HOSTKEYS_METHODS_MAX];
-	enum outcome outcome = credentials_load(conf, &credentials);
+	enum outcome outcome = remote_new(conf, 0, &remote);
 
 	if (!outcome_failed(outcome))
-		outcome = hostkeys_check(credentials.host_keys);
+		outcome = hostkeys_check(remote->host_keys);
 	if (!outcome_failed(outcome))
-		outcome = hostkeys_methods(credentials.host_keys, methods);
+		outcome = hostkeys_methods(remote->host_keys, methods);
 	return outcome;
+}
+
+enum remote_stage remote_stage(const struct remote *remote)
+{
+	return remote->stage;
 }
 
 /* --- the handshake --- */
@@ -168,8 +179,9 @@ static enum outcome explain_authentication(const struct remote *remote, int erro
 			       remote->conf->identity, libssh2_version(0), text);
 }
 
-static enum outcome authenticate(const struct remote *remote, const struct bytes *identity)
+static enum outcome authenticate(const struct remote *remote)
 {
+	const struct bytes *identity = &remote->identity;
 	const char *user = remote->conf->user;
 	struct session *session = remote->session;
 	int error;
@@ -242,7 +254,8 @@ static enum outcome connect_offering(struct remote *remote, const char *methods)
 	int fd;
 
 	session_freep(&remote->session);
-	outcome = connect_open(conf->host, conf->port, conf->connect_timeout, remote->end, &fd);
+	outcome = connect_open(conf->host, conf->port, remote->addresses, conf->connect_timeout,
+			       remote->end, &fd);
 	if (outcome_failed(outcome))
 		return outcome;
 	outcome = session_new(fd, &remote->session);
@@ -258,8 +271,9 @@ static enum outcome connect_offering(struct remote *remote, const char *methods)
  * Connect to a server that shows a known key. It shows one at a time: the pinned one may be the
  * next.
  */
-static enum outcome connect_known(struct remote *remote, struct hostkeys *host_keys)
+static enum outcome connect_known(struct remote *remote)
 {
+	struct hostkeys *host_keys = remote->host_keys;
 	char methods[HOSTKEYS_METHODS_MAX];
 	enum outcome outcome, exhausted;
 	bool again;
@@ -285,17 +299,27 @@ static enum outcome connect_known(struct remote *remote, struct hostkeys *host_k
 	return outcome;
 }
 
-static enum outcome open_stages(struct remote *remote)
+enum outcome remote_resolve(struct remote *remote)
 {
-	_cleanup_(credentials_clear) struct credentials credentials = { 0 };
-	enum outcome outcome = credentials_load(remote->conf, &credentials);
+	char methods[HOSTKEYS_METHODS_MAX];
+	/* Nobody is asked for a host whose keys are not known. */
+	enum outcome outcome = hostkeys_methods(remote->host_keys, methods);
 
-	if (!outcome_failed(outcome))
-		outcome = connect_known(remote, credentials.host_keys);
+	if (outcome_failed(outcome))
+		return outcome;
+	remote->stage = REMOTE_CONNECT;
+	return connect_resolve(remote->conf->host, remote->conf->port, remote->end,
+			       &remote->addresses);
+}
+
+enum outcome remote_connect(struct remote *remote)
+{
+	enum outcome outcome = connect_known(remote);
+
 	if (outcome_failed(outcome))
 		return outcome;
 	remote->stage = REMOTE_LOGIN;
-	outcome = authenticate(remote, &credentials.identity);
+	outcome = authenticate(remote);
 	if (!outcome_failed(outcome)) {
 		remote->stage = REMOTE_SFTP;
 		outcome = start_sftp(remote->session);
@@ -303,27 +327,6 @@ static enum outcome open_stages(struct remote *remote)
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s port %d", remote->target, remote->conf->port);
 	remote->stage = REMOTE_READY;
-	return OUTCOME_OK;
-}
-
-enum outcome remote_open(const struct push_conf *conf, deadline end, enum remote_stage *stage,
-			 struct remote **out)
-{
-	_cleanup_(remote_closep) struct remote *remote = calloc(1, sizeof(*remote));
-	enum outcome outcome;
-
-	if (!remote)
-		return outcome_because(OUTCOME_NO_MEMORY, "SSH: out of memory");
-	remote->conf = conf;
-	remote->end = end;
-	snprintf(remote->target, sizeof(remote->target), "%s@%s", conf->user, conf->host);
-	outcome = open_stages(remote);
-	if (stage)
-		*stage = remote->stage;
-	if (outcome_failed(outcome))
-		return outcome;
-	*out = remote;
-	remote = NULL;
 	return OUTCOME_OK;
 }
 
@@ -368,5 +371,8 @@ void remote_closep(struct remote **remote)
 	if (old->session)
 		session_goodbye(old->session, deadline_in(GOODBYE_MS));
 	session_freep(&old->session);
+	bytes_clear(&old->identity);
+	hostkeys_freep(&old->host_keys);
+	resolve_addresses_freep(&old->addresses);
 	free(old);
 }

@@ -34,14 +34,27 @@ enum remote_stage {
 enum outcome remote_check_settings(const struct push_conf *conf);
 
 /*
- * Connect to ${conf}'s host (each of its addresses in turn), check its key, authenticate and start
- * SFTP, before ${end}. On success ${out} is the caller's, to remote_closep. Where it ended is
- * written to ${stage}, which may be NULL. HOST_UNRESOLVED,
- * CONNECT_FAILED, TIMED_OUT, CONNECTION_LOST, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED,
- * NO_COMMON_ALGORITHM, SSH_PROTOCOL, AUTH_REFUSED, INTERRUPTED, and those of remote_check_settings.
+ * Read what is needed to connect to ${conf}'s host: our identity, and which keys of the host are
+ * known. All is to be over before ${end}. On success ${out} is the caller's, to remote_closep.
+ * Failures as of remote_check_settings.
  */
-enum outcome remote_open(const struct push_conf *conf, deadline end, enum remote_stage *stage,
-			 struct remote **out);
+enum outcome remote_new(const struct push_conf *conf, deadline end, struct remote **out);
+
+/*
+ * Look up the host's addresses: the last thing for which a file is opened. HOST_UNRESOLVED,
+ * TIMED_OUT, INTERRUPTED, HOST_KEY_UNKNOWN.
+ */
+enum outcome remote_resolve(struct remote *remote);
+
+/*
+ * Connect to the host (each of its addresses in turn), check its key, authenticate and start SFTP.
+ * CONNECT_FAILED, TIMED_OUT, CONNECTION_LOST, HOST_KEY_UNKNOWN, HOST_KEY_CHANGED,
+ * NO_COMMON_ALGORITHM, SSH_PROTOCOL, AUTH_REFUSED, INTERRUPTED.
+ */
+enum outcome remote_connect(struct remote *remote);
+
+/* Where it is, or where it ended. */
+enum remote_stage remote_stage(const struct remote *remote);
 
 /*
  * Put the pair as a new generation into the staging directory: under a temporary name, both files

@@ -372,8 +372,8 @@ fingerprint_prefix() {
 
 @test "SIGTERM while shaking hands: it ends at once" {
 	odd_server silent
-	begin strace -qq -o "$TRACE" -e trace=poll,recvfrom -- -v
-	await grep -q POLLIN "$TRACE"
+	begin strace -f -qq -o "$TRACE" -e trace=recvfrom -- -v
+	await grep -q EAGAIN "$TRACE"
 	kill -TERM "$(ps -o pid= --ppid "$JOB")"
 	finish
 	refused 143 "127.0.0.1 port $PORT: interrupted while shaking hands" 'Run again'
@@ -383,7 +383,7 @@ fingerprint_prefix() {
 	odd_server full 127.0.0.67 "$(free_port)"
 	know_host 127.0.0.67 "$PORT" ed25519
 	configure target.host=127.0.0.67
-	begin strace -qq -o "$TRACE" -e trace=poll -- -v
+	begin strace -f -qq -o "$TRACE" -e trace=poll -- -v
 	await grep -q POLLOUT "$TRACE"
 	kill -TERM "$(ps -o pid= --ppid "$JOB")"
 	finish

@@ -4,6 +4,7 @@
 
 #include "certsync/cleanup.h"
 #include "certsync/journal.h"
+#include "certsync/resolve.h"
 #include "connect.h"
 #include "run_child.h"
 
@@ -27,6 +28,15 @@ static int bind_port(bool listening, int *port)
 	return fd;
 }
 
+static enum outcome connect_at(int port, deadline end, int *fd)
+{
+	_cleanup_(resolve_addresses_freep) struct addrinfo *addresses = NULL;
+
+	assert_int_equal(connect_resolve("127.0.0.1", port, deadline_in(LONG_MS), &addresses),
+			 OUTCOME_OK);
+	return connect_open("127.0.0.1", port, addresses, LONG_MS, end, fd);
+}
+
 static void a_server_that_listens_is_connected_to(void **state)
 {
 	int port;
@@ -34,8 +44,7 @@ static void a_server_that_listens_is_connected_to(void **state)
 	_cleanup_(fd_closep) int client = -1, accepted = -1;
 
 	(void)state;
-	assert_int_equal(connect_open("127.0.0.1", port, LONG_MS, deadline_in(LONG_MS), &client),
-			 OUTCOME_OK);
+	assert_int_equal(connect_at(port, deadline_in(LONG_MS), &client), OUTCOME_OK);
 	accepted = accept(server, NULL, NULL);
 	assert_true(accepted >= 0);
 }
@@ -48,8 +57,7 @@ static void a_refused_connection_names_host_and_port(void **state)
 
 	(void)state;
 	assert_true(silent >= 0);
-	assert_int_equal(connect_open("127.0.0.1", port, LONG_MS, deadline_in(LONG_MS), &client),
-			 OUTCOME_CONNECT_FAILED);
+	assert_int_equal(connect_at(port, deadline_in(LONG_MS), &client), OUTCOME_CONNECT_FAILED);
 	snprintf(wanted, sizeof(wanted), "127.0.0.1 port %d", port);
 	assert_contains(outcome_reason(OUTCOME_CONNECT_FAILED), wanted);
 	assert_contains(outcome_reason(OUTCOME_CONNECT_FAILED), "refused");
@@ -62,8 +70,7 @@ static void a_run_whose_time_is_up_connects_no_more(void **state)
 
 	(void)state;
 	assert_true(server >= 0);
-	assert_true(
-		outcome_failed(connect_open("127.0.0.1", port, LONG_MS, deadline_in(-1), &client)));
+	assert_true(outcome_failed(connect_at(port, deadline_in(-1), &client)));
 }
 
 int main(void)

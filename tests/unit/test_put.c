@@ -9,6 +9,7 @@
 #include "certsync/generation.h"
 #include "certsync/interrupt.h"
 #include "certsync/journal.h"
+#include "certsync/resolve.h"
 #include "connect.h"
 #include "make_pair.h"
 #include "put.h"
@@ -59,11 +60,14 @@ static int authenticate(void)
 
 static void connect_with(const struct sshd_options *options)
 {
+	_cleanup_(resolve_addresses_freep) struct addrinfo *addresses = NULL;
 	deadline limit = deadline_in(SSHD_LONG_MS);
 	int fd, error;
 
 	sshd_begin(options);
-	assert_int_equal(connect_open(PEER_HOST, peer_port, SSHD_LONG_MS, limit, &fd), OUTCOME_OK);
+	assert_int_equal(connect_resolve(PEER_HOST, peer_port, limit, &addresses), OUTCOME_OK);
+	assert_int_equal(connect_open(PEER_HOST, peer_port, addresses, SSHD_LONG_MS, limit, &fd),
+			 OUTCOME_OK);
 	assert_int_equal(session_new(fd, &session), OUTCOME_OK);
 	session_begin(session, "connecting", limit, 0);
 	do

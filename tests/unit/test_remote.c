@@ -7,7 +7,7 @@
 
 #include "certsync/interrupt.h"
 #include "certsync/journal.h"
-#include "remote.h"
+#include "open_remote.h"
 #include "run_child.h"
 #include "sshd.h"
 #include "wire.h"
@@ -70,7 +70,7 @@ static void begin_server(struct script *script)
 
 static void assert_fails(enum outcome expected, const char *words)
 {
-	assert_int_equal(remote_open(&conf, limit, NULL, &remote), expected);
+	assert_int_equal(remote_open(&conf, limit, &remote), expected);
 	assert_contains(outcome_reason(expected), words);
 	assert_null(remote);
 }
@@ -265,7 +265,7 @@ static int open_interrupted(void *unused)
 	(void)unused;
 	interrupt_catch();
 	raise(SIGTERM);
-	return (int)remote_open(&conf, limit, NULL, &remote);
+	return (int)remote_open(&conf, limit, &remote);
 }
 
 static void a_signal_interrupts(void **state)

@@ -6,7 +6,7 @@
 #include "certsync/journal.h"
 #include "hostkeys.h"
 #include "make_pair.h"
-#include "remote.h"
+#include "open_remote.h"
 #include "run_child.h"
 #include "sshd.h"
 
@@ -65,7 +65,7 @@ static void change_identity(const char *name)
 
 static enum outcome open_remote(void)
 {
-	return remote_open(&conf, deadline_in(SSHD_LONG_MS), NULL, &remote);
+	return remote_open(&conf, deadline_in(SSHD_LONG_MS), &remote);
 }
 
 static void assert_fails(enum outcome expected, const char *words)
