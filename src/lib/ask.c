@@ -178,13 +178,13 @@ enum outcome ask_all(const struct wire_question *questions, size_t count,
 	enum outcome outcome = OUTCOME_OK;
 	X509_STORE *store = NULL;
 
-	if (!conversations || !polls || !tls)
-		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-	else if (roots)
+	if (roots)
 		outcome = trust_load(roots, &store);
 	/* OpenSSL writes to sockets that may be closed at the other end. */
 	signal(SIGPIPE, SIG_IGN);
-	if (!outcome_failed(outcome))
+	if (!conversations || !polls || !tls)
+		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	else if (!outcome_failed(outcome))
 		converse(questions, count, addresses, tls, store, end, answers, conversations,
 			 polls);
 	SSL_CTX_free(tls);
