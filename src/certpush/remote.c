@@ -61,8 +61,9 @@ enum outcome remote_check_settings(const struct push_conf *conf)
 	char methods[HOSTKEYS_METHODS_MAX];
 	enum outcome outcome = remote_new(conf, 0, &remote);
 
-	if (!outcome_failed(outcome))
-		outcome = hostkeys_check(remote->host_keys);
+	if (outcome_failed(outcome) || !remote)
+		return outcome;
+	outcome = hostkeys_check(remote->host_keys);
 	if (!outcome_failed(outcome))
 		outcome = hostkeys_methods(remote->host_keys, methods);
 	return outcome;
