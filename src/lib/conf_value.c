@@ -60,15 +60,12 @@ bool conf_is_dns_name(const char *text)
 
 static bool is_host_key(const char *text, size_t len)
 {
+	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
 	const size_t prefix = sizeof(HOST_KEY_PREFIX) - 1;
 
-	if (len != prefix + HOST_KEY_BASE64_LEN || strncmp(text, HOST_KEY_PREFIX, prefix) != 0)
-		return false;
-	for (text += prefix; *text && *text != '='; text++)
-		if (!isascii((unsigned char)*text) ||
-		    !(isalnum((unsigned char)*text) || *text == '+' || *text == '/'))
-			return false;
-	return true;
+	return len == prefix + HOST_KEY_BASE64_LEN && !strncmp(text, HOST_KEY_PREFIX, prefix) &&
+	       strspn(text + prefix, base64) == HOST_KEY_BASE64_LEN;
 }
 
 static const char *store_text(char **place, const char *text, size_t len)

@@ -390,6 +390,7 @@ static void what_is_not_a_sha_256_fingerprint_is_refused(void **state)
 					     "SHA256:" BASE64_42,
 					     "SHA256:" BASE64_42 "=",
 					     "SHA256:" BASE64_42 "=4",
+					     "SHA256:=" BASE64_42,
 					     "SHA256:" BASE64_42 "44",
 					     "SHA256:" BASE64_42 "4==",
 					     "SHA256:" BASE64_42 "-",
