@@ -138,21 +138,28 @@ $(B)/units.a: $(filter-out %/main.o,$(PUSH_OBJECTS) $(DEPLOY_OBJECTS))
 	$(Q)rm -f $@
 	$(Q)$(AR) rcsD $@ $^
 
-# What servers say, made up by libFuzzer: make fuzz; build/fuzz/fuzz_starttls -max_total_time=60
-fuzz:
-	$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang HARDENING= \
-		CFLAGS='-O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all' fuzzers
+# Hostile input made up by libFuzzer, for FUZZ_SECONDS with each target of tests/fuzz.
+FUZZ_SECONDS ?= 60
+fuzz: fuzzers
+	tests/fuzz/run $(B)/fuzz -max_total_time=$(FUZZ_SECONDS)
 
-fuzzers: $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+FUZZ_TARGETS = $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CFLAGS = -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 
-$(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/libcertsync.a
+fuzzers:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang HARDENING= CFLAGS='$(FUZZ_CFLAGS)' fuzz-targets
+
+fuzz-targets: $(FUZZ_TARGETS)
+
+$(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/units.a $(B)/libcertsync.a
 	$(SAY) CC $<
-	$(Q)$(COMPILE) -Isrc/lib -fsanitize=fuzzer $(LINK) -o $@ $< $(B)/libcertsync.a $$(pkg-config --libs $(PACKAGES))
+	$(Q)$(COMPILE) -Isrc/lib -Isrc/certpush -Isrc/certdeploy -fsanitize=fuzzer $(LINK) -o $@ $< \
+		$(B)/units.a $(B)/libcertsync.a $$(pkg-config --libs $(PACKAGES))
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all install uninstall demo check bench unit fuzz fuzzers clean
+.PHONY: all install uninstall demo check bench unit fuzz fuzzers fuzz-targets clean
 .DELETE_ON_ERROR:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
