@@ -5,11 +5,11 @@
 #include "certsync/deadline.h"
 #include "certsync/text.h"
 #include "certsync/worker.h"
+#include "domains.h"
 #include "judge.h"
 
 /* The judge's own limits end it sooner; this is for one that has been taken over. */
 #define LIMIT_MS 60000
-#define WHITE    " \t\r\n\v\f"
 
 /* What comes first of the input; the parts follow in this order. */
 struct question {
@@ -52,15 +52,9 @@ static void describe(const struct bundle *bundle, const struct question *questio
 		judgement->is |= JUDGED_STANDARD;
 }
 
-static void find_uncovered(const struct bundle *bundle, char *names, struct judgement *judgement)
+static bool is_uncovered(const char *name, const void *bundle)
 {
-	char *rest = NULL;
-
-	for (char *name = strtok_r(names, WHITE, &rest); name; name = strtok_r(NULL, WHITE, &rest))
-		if (outcome_failed(bundle_check_host(bundle, name))) {
-			snprintf(judgement->uncovered, sizeof(judgement->uncovered), "%s", name);
-			return;
-		}
+	return outcome_failed(bundle_check_host(bundle, name));
 }
 
 static void give_reason(struct judgement *judgement, enum outcome outcome)
@@ -93,6 +87,7 @@ static void judge(void *input, void *prepared, void *reply)
 	_cleanup_(bundle_freep) struct bundle *bundle = NULL;
 	_cleanup_(bytes_clear) struct bytes chain = BYTES_NONE, key = BYTES_NONE,
 					    roots = BYTES_NONE, names = BYTES_NONE;
+	const char *uncovered;
 	enum outcome outcome;
 
 	(void)prepared;
@@ -112,10 +107,12 @@ static void judge(void *input, void *prepared, void *reply)
 		judge_bundle(bundle, &question, &roots, judgement);
 	else if (chain.data)
 		bundle_load_leaf(&chain, &bundle);
-	if (bundle) {
-		describe(bundle, &question, judgement);
-		find_uncovered(bundle, names.data, judgement);
-	}
+	if (!bundle)
+		return;
+	describe(bundle, &question, judgement);
+	uncovered = domains_find(names.data, is_uncovered, bundle);
+	if (uncovered)
+		snprintf(judgement->uncovered, sizeof(judgement->uncovered), "%s", uncovered);
 }
 
 static const struct work judging = {

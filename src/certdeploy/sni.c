@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "certsync/cleanup.h"
+#include "domains.h"
 #include "sni.h"
 
 #define DOMAINS           "domains"
@@ -18,7 +18,6 @@
 #define CERT_MODE         0644
 #define KEY_MODE          0600
 #define DOMAINS_BYTES_MAX ((size_t)64 * 1024)
-#define WHITE             " \t\r\n\v\f"
 #define REASON_MAX        512
 
 /* The first failure of several: the other directories are done all the same. */
@@ -48,26 +47,6 @@ static int open_directory(int ssl, const char *name)
 
 /* --- looking --- */
 
-/* Does ${name}, perhaps a wildcard, stand for ${host} (RFC 6125)? */
-static bool stands_for(const char *name, const char *host)
-{
-	const char *parent = strchr(host, '.');
-
-	return !strcasecmp(name, host) ||
-	       (name[0] == '*' && parent && !strcasecmp(name + 1, parent));
-}
-
-static bool shadows(char *domains, const char *hostname)
-{
-	char *rest = NULL;
-
-	for (char *name = strtok_r(domains, WHITE, &rest); name;
-	     name = strtok_r(NULL, WHITE, &rest))
-		if (stands_for(name, hostname))
-			return true;
-	return false;
-}
-
 /* OpenSSL takes "*.example.org" for covered by that very wildcard and no other. */
 static enum outcome judge(struct sni_directory *directory, struct bytes *domains,
 			  const struct pair *pair, const char *hostname)
@@ -86,7 +65,9 @@ static enum outcome judge(struct sni_directory *directory, struct bytes *domains
 	if (!directory->uncovered[0])
 		directory->state = SNI_STALE;
 	else
-		directory->state = shadows(domains->data, hostname) ? SNI_SHADOWING : SNI_FOREIGN;
+		directory->state = domains_find(domains->data, domains_stand_for, hostname)
+					   ? SNI_SHADOWING
+					   : SNI_FOREIGN;
 	return OUTCOME_OK;
 }
 
@@ -139,7 +120,7 @@ static enum outcome look_at(int ssl, const char *name, const struct pair *pair,
 	if (outcome_failed(outcome))
 		return outcome;
 	/* It is served for no name at all. */
-	if (!domains.data[strspn(domains.data, WHITE)])
+	if (domains_are_none(domains.data))
 		return OUTCOME_OK;
 	directory = append(sni, name);
 	if (!directory)
