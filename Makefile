@@ -138,6 +138,11 @@ $(B)/units.a: $(filter-out %/main.o,$(PUSH_OBJECTS) $(DEPLOY_OBJECTS))
 	$(Q)rm -f $@
 	$(Q)$(AR) rcsD $@ $^
 
+# Kills a program at a system call of its, or has that fail: for the tests of crashes.
+$(B)/at_call: tests/torture/at_call.c $(B)/dependencies
+	$(SAY) CC $<
+	$(Q)$(COMPILE) $(LINK) -o $@ $< $$(pkg-config --libs libseccomp)
+
 # Hostile input made up by libFuzzer, for FUZZ_SECONDS with each target of tests/fuzz.
 FUZZ_SECONDS ?= 60
 fuzz: fuzzers

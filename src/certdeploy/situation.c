@@ -93,8 +93,11 @@ static enum outcome judge_installed(struct situation *situation)
 	/* Without its key the certificate still says what would be a step back. */
 	if (installed->chain.len)
 		judged = pair_judge(installed, &rules);
-	if (judged == OUTCOME_SANDBOX_FAILED || judged == OUTCOME_NO_MEMORY)
-		return judged;
+	if (installed->judged.loaded == OUTCOME_NO_MEMORY)
+		judged = OUTCOME_NO_MEMORY;
+	/* It may well be one that is worth keeping. */
+	if (outcome_failed(judged))
+		return outcome_in(judged, "%s", situation->mailcow.ssl_dir);
 	if (!outcome_failed(outcome))
 		snprintf(situation->no_pair, sizeof(situation->no_pair), "%s",
 			 installed->judged.reason);
