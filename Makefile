@@ -161,6 +161,11 @@ $(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/units.a $(B)/libcertsync.a
 	$(Q)$(COMPILE) -Isrc/lib -Isrc/certpush -Isrc/certdeploy -fsanitize=fuzzer $(LINK) -o $@ $< \
 		$(B)/units.a $(B)/libcertsync.a $$(pkg-config --libs $(PACKAGES))
 
+# All that tries to break it, in full: hours.
+torture:
+	tests/packages build check lab
+	tests/torture/run
+
 # How much of src/ all tests run through, and what they leave out; takes a quarter of an hour.
 coverage:
 	tests/packages build check lab
@@ -169,7 +174,7 @@ coverage:
 clean:
 	rm -rf $(B)
 
-.PHONY: all install uninstall demo check bench unit fuzz fuzzers fuzz-targets coverage clean
+.PHONY: all install uninstall demo check bench unit fuzz fuzzers fuzz-targets torture coverage clean
 .DELETE_ON_ERROR:
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

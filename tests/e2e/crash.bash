@@ -2,7 +2,8 @@
 #
 # crash - what the tests share that have a program killed, or failed by the kernel, at each of its system calls
 #
-# A test sets a scene up once, with all that a run changes below $SCENE, and says in four functions what a run is and what must be true:
+# A test sets a scene up once, with all that a run changes in the directories scene_is_set is given, and says in four
+# functions what a run is and what must be true:
 #
 #	faulty COMMAND...   the run to which something happens; COMMAND comes before the program
 #	normal              one run afterwards
@@ -21,16 +22,23 @@ crash_setup_file() {
 	export AT_CALL
 }
 
-# The scene as it is now is where each run begins.
+# scene_is_set DIRECTORY...: as they are now, each run begins
 scene_is_set() {
-	rm -rf "$SCENE.set"
-	cp -a "$SCENE" "$SCENE.set"
+	local i
+	SCENE=("$@")
+	for i in "${!SCENE[@]}"; do
+		mkdir -p "$BATS_TEST_TMPDIR/set/$i"
+		cp -a "${SCENE[$i]}/." "$BATS_TEST_TMPDIR/set/$i"
+	done
 }
 
 set_scene() {
-	# The directories themselves stay, as the containers have them mounted.
-	find "$SCENE" -mindepth 1 -delete
-	cp -a "$SCENE.set/." "$SCENE"
+	local i
+	for i in "${!SCENE[@]}"; do
+		# The directory itself stays, as the containers have it mounted.
+		find "${SCENE[$i]}" -mindepth 1 -delete
+		cp -a "$BATS_TEST_TMPDIR/set/$i/." "${SCENE[$i]}"
+	done
 }
 
 # How the faulty run ended, as a person and systemd need it: by itself, and with a word if it failed.
@@ -70,7 +78,7 @@ try_all() {
 	[ "$calls" -gt 50 ]
 	for ((number = 1 + RANDOM % CRASH_EVERY; number <= calls; number += CRASH_EVERY)); do
 		read -r call errors < <(sed -n "${number}p" "$BATS_TEST_TMPDIR/calls")
-		[ "$what" = fail ] || errors=kill
+		[ "$what" = fail ] || errors="kill"
 		for as in $errors; do
 			total=$((total + 1))
 			if problem=$(try_one "$as" "$number" 2>&1); then

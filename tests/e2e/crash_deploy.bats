@@ -13,17 +13,12 @@ setup_file() {
 
 setup() {
 	deploy_setup
-	SCENE=$BATS_TEST_TMPDIR/scene
-	SSL=$SCENE/mailcow/data/assets/ssl
-	STAGING=$SCENE/incoming
-	STATE=$SCENE/state
-	mkdir "$SCENE"
-	mv "$ROOT" "$SCENE/mailcow"
-	mkdir "$STAGING"
-	ROOT=$SCENE/mailcow
-	configure
+	mkdir "$STATE"
 	put_generation "$PAIRS/new"
-	scene_is_set
+}
+
+teardown_file() {
+	put_lab_tree_back
 }
 
 faulty() {
@@ -35,20 +30,32 @@ normal() {
 }
 
 unharmed() {
-	keys_are_kept "$SCENE"
+	keys_are_kept "$SSL" "$STAGING" "$STATE"
 }
 
 mended() {
-	keys_are_kept "$SCENE" && installed_is "$PAIRS/new" && staging_is_empty && nothing_left_over &&
+	unharmed && installed_is "$PAIRS/new" && staging_is_empty && nothing_left_over &&
 		[ "$(stat -c %a "$SSL/cert.pem" "$SSL/key.pem" | paste -sd' ')" = '644 600' ] &&
 		cmp "$STATE"/previous/*/fullchain.pem "$PAIRS/current/fullchain.pem" &&
 		cmp "$STATE"/previous/*/privkey.pem "$PAIRS/current/privkey.pem"
 }
 
 @test "certdeploy killed at a system call: the next run brings it to its end" {
+	scene_is_set "$SSL" "$STAGING" "$STATE"
 	try_all kill 'certdeploy killed'
 }
 
 @test "certdeploy with a system call that fails: the next run brings it to its end" {
+	scene_is_set "$SSL" "$STAGING" "$STATE"
 	try_all fail 'certdeploy failed'
+}
+
+# What is served counts as well: a faulty run may have left the services with either pair.
+@test "certdeploy killed while it proves what is served: the next run brings it to its end" {
+	CRASH_EVERY=$((CRASH_EVERY * 4))
+	VERIFY=on use_lab_tree
+	put_installed "$PAIRS/current"
+	everybody_reloads
+	scene_is_set "$SSL" "$STAGING" "$STATE"
+	try_all kill 'certdeploy killed while proving'
 }
