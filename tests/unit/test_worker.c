@@ -40,11 +40,11 @@ static void assert_died(const struct work *work, const char *reason)
 	assert_non_null(strstr(outcome_reason(OUTCOME_WORKER_DIED), reason));
 }
 
-#define WORK(function, ...)                                                                        \
+/* Work of a function, and of what else is set. */
+#define WORK(...)                                                                                  \
 	(struct work)                                                                              \
 	{                                                                                          \
-		.name = "a test", .run = (function), .reply_size = sizeof(struct report),          \
-		##__VA_ARGS__                                                                      \
+		.name = "a test", .reply_size = sizeof(struct report), .run = __VA_ARGS__          \
 	}
 
 /* --- input and reply --- */
