@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "certsync/cleanup.h"
 #include "certsync/interrupt.h"
+#include "certsync/memory.h"
 #include "certsync/text.h"
 #include "session.h"
 
@@ -42,22 +40,13 @@ static LIBSSH2_ALLOC_FUNC(allocate)
 static LIBSSH2_FREE_FUNC(release)
 {
 	(void)abstract;
-	if (ptr)
-		OPENSSL_cleanse(ptr, malloc_usable_size(ptr));
-	free(ptr);
+	memory_free(ptr);
 }
 
 static LIBSSH2_REALLOC_FUNC(reallocate)
 {
-	size_t old = ptr ? malloc_usable_size(ptr) : 0;
-	void *moved = malloc(count);
-
-	if (!moved)
-		return NULL;
-	if (old)
-		memcpy(moved, ptr, old < count ? old : count);
-	release(ptr, abstract);
-	return moved;
+	(void)abstract;
+	return memory_resize(ptr, count);
 }
 
 /* --- input and output --- */

@@ -11,6 +11,7 @@
 
 #include "certsync/command.h"
 #include "certsync/journal.h"
+#include "certsync/memory.h"
 
 /* Options without a letter. */
 enum {
@@ -76,6 +77,7 @@ static void protect_process(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	umask(077);
+	memory_use_for_openssl();
 	/*
 	 * Nor does OPENSSL_CONF, or the file it would name, load anything into it. What OpenSSL
 	 * itself holds in the end goes with the process; what is secret was cleansed when it was
