@@ -42,6 +42,9 @@ enum outcome bundle_load_leaf(const struct bytes *chain, struct bundle **out);
  */
 bool bundle_may_cover(const struct bytes *chain, const char *host);
 
+/* Free the private key, once it has been judged: nothing else needs it. */
+void bundle_forget_key(struct bundle *bundle);
+
 void bundle_free(struct bundle *bundle);
 void bundle_freep(struct bundle **bundle);
 

@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "certsync/cleanup.h"
 #include "certsync/deadline.h"
 #include "certsync/text.h"
@@ -79,10 +81,9 @@ static void judge_bundle(const struct bundle *bundle, const struct question *que
 	give_reason(judgement, outcome);
 }
 
-static void judge(void *input, void *prepared, void *reply)
+static void judge_input(const struct bytes *input, struct judgement *judgement)
 {
-	struct bytes rest = *(struct bytes *)input;
-	struct judgement *judgement = reply;
+	struct bytes rest = *input;
 	struct question question;
 	_cleanup_(bundle_freep) struct bundle *bundle = NULL;
 	_cleanup_(bytes_clear) struct bytes chain = BYTES_NONE, key = BYTES_NONE,
@@ -90,7 +91,6 @@ static void judge(void *input, void *prepared, void *reply)
 	const char *uncovered;
 	enum outcome outcome;
 
-	(void)prepared;
 	memcpy(&question, rest.data, sizeof(question));
 	rest.data += sizeof(question);
 	rest.len -= sizeof(question);
@@ -113,6 +113,16 @@ static void judge(void *input, void *prepared, void *reply)
 	uncovered = domains_find(names.data, is_uncovered, bundle);
 	if (uncovered)
 		snprintf(judgement->uncovered, sizeof(judgement->uncovered), "%s", uncovered);
+}
+
+static void judge(void *input, void *prepared, void *reply)
+{
+	struct bytes *bytes = input;
+
+	(void)prepared;
+	judge_input(bytes, reply);
+	/* This process ends here, and no key is to be left in its memory. */
+	OPENSSL_cleanse(bytes->data, bytes->len);
 }
 
 static const struct work judging = {

@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "certsync/cleanup.h"
 #include "certsync/worker.h"
 #include "delivery.h"
@@ -65,7 +67,10 @@ static void run(void *input, void *prepared, void *reply)
 	snprintf(delivered->reason, sizeof(delivered->reason), "%s",
 		 outcome_failed(outcome) ? outcome_reason(outcome) : "");
 	delivered->stage = (int)remote_stage(errand->remote);
+	/* This process ends here, and no key is to be left in its memory. */
 	remote_closep(&errand->remote);
+	if (errand->key)
+		OPENSSL_cleanse(errand->key->data, errand->key->len);
 }
 
 static const struct work delivering = {

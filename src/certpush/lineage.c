@@ -224,6 +224,8 @@ static enum outcome read_pair(int live, const struct push_conf *conf, const char
 	outcome = bundle_load(chain, key, bundle);
 	if (!outcome_failed(outcome))
 		outcome = bundle_check(*bundle, conf->hostname, now);
+	if (*bundle)
+		bundle_forget_key(*bundle);
 	return outcome_in(outcome, "lineage %s", name);
 }
 

@@ -47,7 +47,7 @@ enum outcome lineage_find(const struct push_conf *conf, time_t now, struct linea
 /*
  * Read chain and key of the lineage ${name} and judge them (bundle_check). Read again for a few
  * seconds while they do not make a pair: certbot replaces one link after the other. The caller
- * clears and frees all three.
+ * clears and frees all three; the bundle is without the key.
  */
 enum outcome lineage_read_pair(const struct push_conf *conf, const char *name, time_t now,
 			       struct bytes *chain, struct bytes *key, struct bundle **bundle);

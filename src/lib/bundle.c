@@ -232,6 +232,12 @@ bool bundle_may_cover(const struct bytes *chain, const char *host)
 	return may;
 }
 
+void bundle_forget_key(struct bundle *bundle)
+{
+	EVP_PKEY_free(bundle->key);
+	bundle->key = NULL;
+}
+
 void bundle_free(struct bundle *bundle)
 {
 	if (!bundle)
