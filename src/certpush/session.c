@@ -33,8 +33,12 @@
  */
 static LIBSSH2_ALLOC_FUNC(allocate)
 {
-	(void)abstract;
-	return malloc(count);
+	struct session *session = *abstract;
+	void *memory = malloc(count);
+
+	if (!memory)
+		session->out_of_memory = true;
+	return memory;
 }
 
 static LIBSSH2_FREE_FUNC(release)
@@ -45,8 +49,12 @@ static LIBSSH2_FREE_FUNC(release)
 
 static LIBSSH2_REALLOC_FUNC(reallocate)
 {
-	(void)abstract;
-	return memory_resize(ptr, count);
+	struct session *session = *abstract;
+	void *moved = memory_resize(ptr, count);
+
+	if (!moved)
+		session->out_of_memory = true;
+	return moved;
 }
 
 /* --- input and output --- */
@@ -300,7 +308,8 @@ enum outcome session_failure(const struct session *session)
 	if (session->ended)
 		return outcome_because(OUTCOME_CONNECTION_LOST,
 				       "the server closed the connection while %s", session->stage);
-	if (libssh2_session_last_errno(session->ssh) == LIBSSH2_ERROR_ALLOC)
+	/* libssh2 also says that it is, of packets with nothing in them. */
+	if (session->out_of_memory)
 		return outcome_because(OUTCOME_NO_MEMORY, "out of memory while %s", session->stage);
 	return outcome_because(OUTCOME_SSH_PROTOCOL, "%s failed: %s", session->stage,
 			       session_error_text(session));

@@ -40,6 +40,7 @@ struct session {
 	bool dead;            /* the connection is given up: input and output fail at once */
 	bool flooded;         /* the server sent far more than it can have to say */
 	bool ended;           /* the server closed the connection, or its SFTP server ended */
+	bool out_of_memory;   /* libssh2 was refused some */
 	int error;            /* errno of the socket */
 	unsigned dead_calls;  /* of libssh2 since then */
 	unsigned starved;     /* reads that found nothing since libssh2 was called */

@@ -11,6 +11,9 @@ Listens on a free port, of 127.0.0.1 if nothing else is said, and writes its num
     flood                says the same line for ever
     freeze STAGE PORT    hands everything on to the server on PORT until STAGE has passed, then nothing
     cut STAGE PORT       the same, but then closes the connection
+    spoil HOW PORT FILE  hands everything on to the server on PORT but byte N of what that says, N being in FILE
+                         for each connection anew: HOW is flip (one bit of it), cut (the connection ends before
+                         it) or freeze (nothing comes from there on); FILE.done is written when that has happened
     relay PORT ADDRESS   hands everything on to the server on PORT; listens on ADDRESS
     full ADDRESS PORT    listens on ADDRESS, PORT and has no room for further connections
     dns ADDRESS          a name server on ADDRESS, UDP port 53, that does not answer
@@ -112,6 +115,41 @@ def relay(client, port, stage=None, then_close=False):
             return
 
 
+def spoil(client, how, port, file):
+    with open(file, encoding="ascii") as wish:
+        at = int(wish.read())
+    server = socket.create_connection(("127.0.0.1", port))
+    before = 0
+    chosen = selectors.DefaultSelector()
+    chosen.register(client, selectors.EVENT_READ)
+    chosen.register(server, selectors.EVENT_READ)
+    while True:
+        for key, _ in chosen.select():
+            data = key.fileobj.recv(65536)
+            if not data:
+                return
+            if key.fileobj is client:
+                server.sendall(data)
+                continue
+            here = at - before
+            before += len(data)
+            if not 0 <= here < len(data):
+                client.sendall(data)
+                continue
+            announce(file + ".done", at)
+            if how == "flip":
+                client.sendall(data[:here] + bytes([data[here] ^ 1]) + data[here + 1 :])
+                continue
+            client.sendall(data[:here])
+            if how == "cut":
+                client.shutdown(socket.SHUT_RDWR)
+                client.close()
+                return
+            while client.recv(65536):
+                pass
+            return
+
+
 def full(path, address, port):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -160,6 +198,8 @@ def main():
         serve(path, flood)
     elif mode in ("freeze", "cut"):
         serve(path, lambda connection: relay(connection, int(arguments[1]), arguments[0], mode == "cut"))
+    elif mode == "spoil":
+        serve(path, lambda connection: spoil(connection, arguments[0], int(arguments[1]), arguments[2]))
     elif mode == "relay":
         serve(path, lambda connection: relay(connection, int(arguments[0])), arguments[1])
     elif mode == "full":

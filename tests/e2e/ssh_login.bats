@@ -72,6 +72,11 @@ offers() {
 	offers MACs=hmac-sha1 MAC hmac-sha1 hmac-sha2-256
 }
 
+@test "a server whose keys sign with SHA-1 only: 76, and what each side has" {
+	know_host 127.0.0.1 "$PORT" rsa
+	offers HostKeyAlgorithms=ssh-rsa 'host key' ssh-rsa ssh-ed25519
+}
+
 @test "a server that offers only a SHA-1 key exchange: 76, and what each side has" {
 	offers KexAlgorithms=diffie-hellman-group14-sha1 'key exchange' diffie-hellman-group14-sha1 curve25519-sha256
 }

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""odd_sftp - an SFTP server that answers some requests in its own way, for the tests of certpush
+
+    odd_sftp DIRECTORY COMMAND...
+
+Hands everything on to COMMAND, a real SFTP server, but the request that DIRECTORY/wish names: REQUEST NUMBER
+ANSWER, the NUMBERth such request being meant, or each if that is 0. DIRECTORY/done is written when it came.
+
+REQUEST: init, open, close, write, remove, mkdir, rmdir, rename, fsync. ANSWER:
+
+    status CODE     SSH_FXP_STATUS with this code, and nothing is done
+    late CODE       the same, but it is done
+    handle          a handle, though none was asked for
+    stranger        the status that all is well, of another request
+    rubbish         bytes that are not SFTP
+    huge            the beginning of a packet of 2 GiB
+    short           a packet without anything in it
+    close           the server ends
+    stall           no answer ever
+"""
+import os
+import subprocess
+import sys
+import threading
+
+# draft-ietf-secsh-filexfer-02
+TYPES = {1: "init", 3: "open", 4: "close", 6: "write", 13: "remove", 14: "mkdir", 15: "rmdir", 18: "rename", 200: "fsync"}
+STATUS = 101
+HANDLE = 102
+
+
+def number(value):
+    return value.to_bytes(4, "big")
+
+
+def string(value):
+    return number(len(value)) + value
+
+
+def packet(body):
+    return number(len(body)) + body
+
+
+def status(request, code):
+    return packet(bytes([STATUS]) + request + number(code) + string(b"so be it") + string(b""))
+
+
+def read_packet(stream):
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    return stream.read(int.from_bytes(head, "big"))
+
+
+def write(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def answer(how, request):
+    kind, *code = how
+    if kind in ("status", "late"):
+        write(status(request, int(code[0])))
+    elif kind == "handle":
+        write(packet(bytes([HANDLE]) + request + string(b"0000")))
+    elif kind == "stranger":
+        write(status(number(0xABCD), 0))
+    elif kind == "rubbish":
+        write(b"This is not SFTP at all, it is a sentence.\n")
+    elif kind == "huge":
+        write(number(0x7FFFFFFF) + bytes([STATUS]) + request)
+    elif kind == "short":
+        write(number(0))
+    elif kind == "close":
+        os._exit(0)
+    else:
+        threading.Event().wait()
+
+
+def hand_on_answers(server, unwanted):
+    while (body := read_packet(server.stdout)) is not None:
+        if body[1:5] in unwanted:
+            unwanted.remove(body[1:5])
+        else:
+            write(packet(body))
+
+
+def main():
+    directory, *command = sys.argv[1:]
+    with open(directory + "/wish", encoding="ascii") as file:
+        name, which, *how = file.read().split()
+    seen = 0
+    unwanted = set()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        threading.Thread(target=hand_on_answers, args=(server, unwanted), daemon=True).start()
+        while (body := read_packet(sys.stdin.buffer)) is not None:
+            request = body[1:5]
+            mine = TYPES.get(body[0]) == name
+            seen += mine
+            mine = mine and int(which) in (0, seen)
+            if mine:
+                with open(directory + "/done", "w", encoding="ascii") as file:
+                    file.write(name)
+            if mine and how[0] == "late":
+                unwanted.add(request)
+            if not mine or how[0] == "late":
+                server.stdin.write(packet(body))
+                server.stdin.flush()
+            if mine:
+                answer(how, request)
+        server.stdin.close()
+
+
+main()
