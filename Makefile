@@ -13,7 +13,6 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 # Where everything is built; another compiler or other flags get a folder of their own.
 B ?= build
 
-# libsystemd is loaded when it is needed and is not linked.
 PACKAGES = libssl libcrypto libssh2 libseccomp inih jansson
 
 CFLAGS ?= -O2 -g

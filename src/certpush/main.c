@@ -8,6 +8,7 @@
 #include "certsync/interrupt.h"
 #include "certsync/journal.h"
 #include "certsync/state.h"
+#include "certsync/systemd.h"
 #include "certsync/text.h"
 #include "check.h"
 #include "delivery.h"
@@ -144,6 +145,7 @@ static int run_command(const struct command_options *options)
 
 	journal_outcome(outcome);
 	journal_status("%s", outcome_reason(outcome));
+	systemd_flush();
 	interrupt_raise();
 	return outcome_text(outcome)->status;
 }

@@ -12,6 +12,7 @@
 #include "certsync/command.h"
 #include "certsync/journal.h"
 #include "certsync/memory.h"
+#include "certsync/systemd.h"
 
 /* Options without a letter. */
 enum {
@@ -238,5 +239,7 @@ int command_main(const struct command_program *program, int argc, char *argv[])
 	if (!command)
 		return usage_error(program);
 	journal_open(program->name, volume);
-	return command->run(&options);
+	status = command->run(&options);
+	systemd_flush();
+	return status;
 }

@@ -443,6 +443,21 @@ static void too_many_and_too_long_fields_do_no_harm(void **state)
 	assert_contains(child.out, "CERTSYNC_ADVICE=" ADVICE "\n");
 }
 
+static void say_with_a_field_of_two_lines(void)
+{
+	journal_field("CERTSYNC_LINEAGE", "npm-5\nMESSAGE_ID=1");
+	journal_log(OUTCOME_PUSHED, "pushed");
+}
+
+static void a_field_of_two_lines_is_no_other_field(void **state)
+{
+	struct child child;
+
+	(void)state;
+	run_journald(&child, say_with_a_field_of_two_lines, JOURNAL_NORMAL);
+	assert_contains(child.out, "CERTSYNC_LINEAGE=npm-5\\x0aMESSAGE_ID=1\n");
+}
+
 /* Where the code that logs stands is nothing that a reader of the journal wants. */
 static void journald_is_not_told_of_source_files(void **state)
 {
@@ -469,7 +484,7 @@ static void standard_error_that_was_redirected_gets_text(void **state)
 	assert_string_equal(child.err, "certtest: pushed\n");
 }
 
-/* In a sandbox without the socket sd_journal_sendv(3) reports success, and says nothing. */
+/* As in a sandbox that does not show it. */
 static void without_its_socket_standard_error_gets_the_text(void **state)
 {
 	struct speech speech = { .volume = JOURNAL_NORMAL, .say = say_success };
@@ -566,6 +581,7 @@ int main(void)
 		cmocka_unit_test(journald_gets_no_more_than_was_asked_for),
 		cmocka_unit_test(fields_go_with_every_later_record_until_they_are_taken_away),
 		cmocka_unit_test(too_many_and_too_long_fields_do_no_harm),
+		cmocka_unit_test(a_field_of_two_lines_is_no_other_field),
 		cmocka_unit_test(journald_is_not_told_of_source_files),
 		cmocka_unit_test(standard_error_that_was_redirected_gets_text),
 		cmocka_unit_test(without_its_socket_standard_error_gets_the_text),
