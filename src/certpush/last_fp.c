@@ -1,9 +1,9 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "certsync/bundle.h"
 #include "certsync/cleanup.h"
@@ -42,12 +42,18 @@ time_t last_fp_when(int state)
 
 enum outcome last_fp_write(int state, const char *fingerprint)
 {
-	const struct file_access access = { .uid = geteuid(),
-					    .gid = getegid(),
-					    .mode = LAST_FP_MODE };
+	struct file_access access = { .mode = LAST_FP_MODE };
 	char line[BUNDLE_FINGERPRINT_LEN + 2];
 	struct bytes bytes = { .data = line };
+	struct stat status;
 
+	/* A run by hand is root's, the service a user's of its own: the directory is that user's.
+	 */
+	if (fstat(state, &status) < 0)
+		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot stat its directory: %s",
+				       LAST_FP, strerror(errno));
+	access.uid = status.st_uid;
+	access.gid = status.st_gid;
 	bytes.len = (size_t)snprintf(line, sizeof(line), "%s\n", fingerprint);
 	return file_replace(state, LAST_FP, &bytes, &access);
 }

@@ -20,7 +20,8 @@ bool last_fp_is(int state, const char *fingerprint);
 time_t last_fp_when(int state);
 
 /*
- * Write ${fingerprint} to last_fp, so that a crash leaves the old one or the new one. FILE_WRITE.
+ * Write ${fingerprint} to last_fp, so that a crash leaves the old one or the new one; it belongs to
+ * whom the directory belongs. FILE_WRITE.
  */
 enum outcome last_fp_write(int state, const char *fingerprint);
 

@@ -33,6 +33,20 @@ static void what_was_written_is_what_was_pushed(void **state)
 	assert_int_equal(status.st_size, strlen(ONE "\n"));
 }
 
+/* The service's directory is that of a user of its own, and root pushes by hand. */
+static void it_belongs_to_whom_the_directory_belongs(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(fchown(scratch_fd, 4711, 4712), 0);
+	assert_int_equal(last_fp_write(scratch_fd, ONE), OUTCOME_OK);
+	assert_int_equal(stat(scratch_path("last_fp"), &status), 0);
+	assert_int_equal(status.st_uid, 4711);
+	assert_int_equal(status.st_gid, 4712);
+	assert_int_equal(status.st_mode & 07777, 0644);
+}
+
 static void it_was_pushed_when_it_was_written(void **state)
 {
 	const struct timespec times[] = { { .tv_sec = 1795744807 }, { .tv_sec = 1795744807 } };
@@ -85,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		scratch_test(without_a_file_or_a_directory_nothing_was_pushed),
 		scratch_test(what_was_written_is_what_was_pushed),
+		scratch_test(it_belongs_to_whom_the_directory_belongs),
 		scratch_test(it_was_pushed_when_it_was_written),
 		scratch_test(the_form_of_the_line_does_not_matter),
 		scratch_test(an_odd_file_is_no_fingerprint),
