@@ -121,7 +121,7 @@
 	  "Check who issued the certificate, or correct ca_file in deploy.conf.") \
 	X(NO_LINEAGE, EX_NOINPUT, LOG_ERR, OUTCOME_BY_PUSH, "dfc8ff7286554582ba9fb9e63fdcacd6", \
 	  "No lineage has a valid certificate that covers the mail host", \
-	  "Correct live_dir or hostname in section [source] of push.conf, or issue the certificate in Nginx Proxy Manager; 'certpush list' shows what there is.") \
+	  "Correct live_dir or hostname in section [source] of push.conf and run setup-npm-host again, which shows the service another live_dir, or issue the certificate in Nginx Proxy Manager; 'certpush list' shows what there is.") \
 	X(LINEAGE_WRONG, EX_CONFIG, LOG_ERR, OUTCOME_BY_PUSH, "c9281fc97a5c40e5a9560c9b00b8c41b", \
 	  "The lineage pinned in the configuration is not one for the mail host", \
 	  "Correct lineage in push.conf, or leave it empty to have the lineage found by its names.") \

@@ -12,6 +12,7 @@
 #include "algorithms.h"
 #include "certsync/cleanup.h"
 #include "certsync/text.h"
+#include "handover.h"
 #include "identity.h"
 
 #define IDENTITY_BYTES_MAX ((size_t)64 * 1024)
@@ -250,13 +251,16 @@ static enum outcome cannot_open(const char *path, int error)
 
 enum outcome identity_load(const char *path, struct bytes *key)
 {
-	/* The file that is judged must be the file that is read: one descriptor for both. */
-	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_(fd_closep) int opened = -1;
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	/* The file that is judged must be the file that is read: one descriptor for both. */
+	int fd = handover_file(HANDOVER_IDENTITY);
 	enum outcome outcome;
 	struct stat status;
 
 	*key = BYTES_NONE;
+	if (fd < 0)
+		fd = opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return cannot_open(path, errno);
 	if (!S_ISREG(status.st_mode))

@@ -6,9 +6,9 @@
 #include "certsync/outcome.h"
 
 /*
- * Read the private key in the file ${path} into ${key}, which the caller clears, and see that it is
- * one that nobody else can read and that this libssh2 can sign with soundly. IDENTITY_EXPOSED,
- * IDENTITY_UNUSABLE, FILE_...
+ * Read the private key in the file ${path}, or what was handed over of it, into ${key}, which the
+ * caller clears, and see that it is one that nobody else can read and that this libssh2 can sign
+ * with soundly. IDENTITY_EXPOSED, IDENTITY_UNUSABLE, FILE_...
  */
 enum outcome identity_load(const char *path, struct bytes *key);
 

@@ -9,6 +9,8 @@
 #include "certsync/generation.h"
 #include "certsync/interrupt.h"
 #include "certsync/journal.h"
+#include "certsync/text.h"
+#include "handover.h"
 #include "lineage.h"
 
 /* certbot is done with its four links in an instant; this is for a host under load. */
@@ -204,13 +206,59 @@ static enum outcome find_pinned(const struct push_conf *conf, time_t now, struct
 	return outcome_in(bundle_check_validity(found->bundle, now), "lineage %s", conf->lineage);
 }
 
+/* The lineage that was found before us, and handed over. */
+static enum outcome find_handed(struct lineage *found)
+{
+	_cleanup_(bytes_clear) struct bytes name = BYTES_NONE, chain = BYTES_NONE;
+	enum outcome outcome = handover_take(HANDOVER_LINEAGE, &name);
+
+	if (!outcome_failed(outcome))
+		outcome = handover_take(HANDOVER_CHAIN, &chain);
+	if (outcome_failed(outcome))
+		return outcome;
+	snprintf(found->name, sizeof(found->name), "%s", name.data);
+	return outcome_in(bundle_load_leaf(&chain, &found->bundle), "lineage %s", found->name);
+}
+
 enum outcome lineage_find(const struct push_conf *conf, time_t now, struct lineage *found)
 {
 	*found = (struct lineage){ .bundle = NULL };
+	if (handover_file(HANDOVER_LINEAGE) >= 0)
+		return find_handed(found);
 	return conf->lineage[0] ? find_pinned(conf, now, found) : choose(conf, now, found);
 }
 
+void lineage_describe(const struct lineage *lineage, const char *hostname)
+{
+	char not_after[TEXT_TIME_LEN + 1];
+
+	text_time(not_after, bundle_not_after(lineage->bundle));
+	journal_field("CERTSYNC_HOST", hostname);
+	journal_field("CERTSYNC_LINEAGE", lineage->name);
+	journal_field("CERTSYNC_FINGERPRINT", bundle_fingerprint(lineage->bundle));
+	journal_field("CERTSYNC_NOT_AFTER", not_after);
+	journal_detail("lineage %s: %s, %s, valid until %s", lineage->name,
+		       bundle_names(lineage->bundle), bundle_key_type(lineage->bundle), not_after);
+	if (lineage->skipped[0])
+		journal_log(OUTCOME_LINEAGE_SKIPPED,
+			    "lineage %s was chosen without a look at another%s", lineage->name,
+			    lineage->skipped);
+}
+
 /* --- the pair --- */
+
+static enum outcome judge_pair(const struct push_conf *conf, const char *name, time_t now,
+			       const struct bytes *chain, const struct bytes *key,
+			       struct bundle **bundle)
+{
+	enum outcome outcome = bundle_load(chain, key, bundle);
+
+	if (!outcome_failed(outcome))
+		outcome = bundle_check(*bundle, conf->hostname, now);
+	if (*bundle)
+		bundle_forget_key(*bundle);
+	return outcome_in(outcome, "lineage %s", name);
+}
 
 static enum outcome read_pair(int live, const struct push_conf *conf, const char *name, time_t now,
 			      struct bytes *chain, struct bytes *key, struct bundle **bundle)
@@ -221,12 +269,17 @@ static enum outcome read_pair(int live, const struct push_conf *conf, const char
 		outcome = read_part(live, name, GENERATION_KEY, key);
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", conf->live_dir);
-	outcome = bundle_load(chain, key, bundle);
+	return judge_pair(conf, name, now, chain, key, bundle);
+}
+
+static enum outcome take_pair(const struct push_conf *conf, const char *name, time_t now,
+			      struct bytes *chain, struct bytes *key, struct bundle **bundle)
+{
+	enum outcome outcome = handover_take(HANDOVER_CHAIN, chain);
+
 	if (!outcome_failed(outcome))
-		outcome = bundle_check(*bundle, conf->hostname, now);
-	if (*bundle)
-		bundle_forget_key(*bundle);
-	return outcome_in(outcome, "lineage %s", name);
+		outcome = handover_take(HANDOVER_KEY, key);
+	return outcome_failed(outcome) ? outcome : judge_pair(conf, name, now, chain, key, bundle);
 }
 
 static bool may_be_half_renewed(enum outcome outcome)
@@ -240,9 +293,12 @@ enum outcome lineage_read_pair(const struct push_conf *conf, const char *name, t
 {
 	_cleanup_(fd_closep) int live = -1;
 	deadline end = deadline_in(SWAP_WAIT_MS);
-	enum outcome outcome = open_live_dir(conf, &live);
+	enum outcome outcome;
 	bool told = false;
 
+	if (handover_file(HANDOVER_LINEAGE) >= 0)
+		return take_pair(conf, name, now, chain, key, bundle);
+	outcome = open_live_dir(conf, &live);
 	if (outcome_failed(outcome))
 		return outcome;
 	for (;;) {

@@ -39,10 +39,16 @@ enum outcome lineage_each(const struct push_conf *conf, const char *host, lineag
 
 /*
  * Find the lineage to push: the pinned one, or of those that cover the host and are valid at ${now}
- * the one issued last. Reads no private key. ${found} is the caller's to clear. NO_LINEAGE,
- * LINEAGE_WRONG, CERT_..., FILE_...
+ * the one issued last; or the one that was handed over. Reads no private key. ${found} is the
+ * caller's to clear. NO_LINEAGE, LINEAGE_WRONG, CERT_..., FILE_...
  */
 enum outcome lineage_find(const struct push_conf *conf, time_t now, struct lineage *found);
+
+/*
+ * Say which certificate every later record is about, that of ${lineage} for ${hostname}, and that
+ * another lineage could not be looked at.
+ */
+void lineage_describe(const struct lineage *lineage, const char *hostname);
 
 /*
  * Read chain and key of the lineage ${name} and judge them (bundle_check). Read again for a few

@@ -9,31 +9,17 @@
 #include "certsync/journal.h"
 #include "certsync/state.h"
 #include "certsync/systemd.h"
-#include "certsync/text.h"
 #include "check.h"
 #include "delivery.h"
 #include "last_fp.h"
 #include "lineage.h"
 #include "list.h"
+#include "open.h"
 #include "push_conf.h"
 #include "remote.h"
 #include "served.h"
 
 #define REASON_MAX 1024
-
-/* From here on every record says which certificate it is about. */
-static void describe(const struct push_conf *conf, const struct lineage *lineage)
-{
-	char not_after[TEXT_TIME_LEN + 1];
-
-	text_time(not_after, bundle_not_after(lineage->bundle));
-	journal_field("CERTSYNC_HOST", conf->hostname);
-	journal_field("CERTSYNC_LINEAGE", lineage->name);
-	journal_field("CERTSYNC_FINGERPRINT", bundle_fingerprint(lineage->bundle));
-	journal_field("CERTSYNC_NOT_AFTER", not_after);
-	journal_detail("lineage %s: %s, %s, valid until %s", lineage->name,
-		       bundle_names(lineage->bundle), bundle_key_type(lineage->bundle), not_after);
-}
 
 /* Put the pair on the mail host, and only when that is certain remember it. */
 static enum outcome push(const struct push_conf *conf, int state, const struct bundle *bundle,
@@ -116,12 +102,7 @@ static enum outcome run(const struct command_options *options)
 		outcome = lineage_find(&conf, now, &lineage);
 	if (outcome_failed(outcome))
 		return outcome;
-	describe(&conf, &lineage);
-	if (lineage.skipped[0])
-		journal_log(OUTCOME_LINEAGE_SKIPPED,
-			    "lineage %s was chosen without a look at another%s", lineage.name,
-			    lineage.skipped);
-
+	lineage_describe(&lineage, conf.hostname);
 	outcome = options->dry_run ? state_look(conf.state_dir, &state)
 				   : state_open(conf.state_dir, &state);
 	if (outcome_failed(outcome))
@@ -156,6 +137,7 @@ static const struct command commands[] = {
 	{ "check", check_run, COMMAND_JSON | COMMAND_THRESHOLDS,
 	  "see whether all that a run needs is there, and what is served" },
 	{ "list", list_run, COMMAND_JSON, "show all lineages, the one for the mail host marked" },
+	{ "open", open_run, 0, "read what is root's, for a run of the same service without root" },
 	{ 0 },
 };
 
