@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -51,8 +52,12 @@ static const char *drop_root(void)
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct ours[_LINUX_CAPABILITY_U32S_3];
 
+	/* A service that has none is not allowed to change them either. */
+	if (!syscall(SYS_capget, &header, ours) && !memcmp(ours, none, sizeof(none)))
+		return 0;
 	return (int)syscall(SYS_capset, &header, none);
 }
 
