@@ -8,7 +8,7 @@ export HOSTS_DIR=${HOSTS_DIR:-/var/tmp/certsync-hosts}
 # whatever lab the caller has: ours is another one
 export LAB=$HOSTS_DIR/share/lab LAB_PROJECT=mailcowhosts LAB_PORT_BASE=27000
 export LAB_HOSTNAME=mail.example.org LAB_LINEAGE=npm-5
-TREE='etc home opt root srv usr/local var/lib/mailcow-cert-push var/lib/mailcow-cert-deploy'
+TREE='etc home opt root srv usr/local var/lib/mailcow-cert-push var/lib/mailcow-cert-deploy var/lib/private'
 WITHIN_S=30
 # the lab makes its image first where there is none yet
 LAB_WITHIN_S=600
@@ -150,6 +150,17 @@ third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
 	done
 }
 
+@test "the services are exposed to no more than is documented" {
+	for which in 'npm mailcow-cert-push.service 10' 'mail mailcow-cert-deploy.service 20'; do
+		# shellcheck disable=SC2086
+		set -- $which
+		hosts exec "$1" systemd-analyze security --no-pager --threshold="$3" "$2"
+		# a threshold is something that can be missed
+		run hosts exec "$1" systemd-analyze security --no-pager --threshold=5 "$2"
+		[ "$status" != 0 ]
+	done
+}
+
 @test "nothing is enabled by make install" {
 	run npm systemctl is-enabled mailcow-cert-push.timer
 	[ "$output" = disabled ]
@@ -183,7 +194,7 @@ third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
 
 @test "the tree that is mounted in the container of Nginx Proxy Manager is found" {
 	undo='npm mv /srv/npm/letsencrypt /etc/nginx/letsencrypt; npm rm -r /usr/local/bin/docker /srv/npm
-		npm rm -r /etc/certsync'
+		npm rm -r /etc/certsync /etc/systemd/system/mailcow-cert-push.service.d; npm systemctl daemon-reload'
 	npm sh -c 'mkdir /srv/npm; mv /etc/nginx/letsencrypt /srv/npm/
 		printf "%s\n" "#!/bin/sh" "case \$1 in ps) echo 4711 ;; inspect) echo /srv/npm/letsencrypt; echo ;; esac" \
 			>/usr/local/bin/docker; chmod 755 /usr/local/bin/docker'
@@ -191,6 +202,7 @@ third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
 	[ "$status" = 0 ]
 	run npm sed -n 's/^live_dir = //p' /etc/certsync/push.conf
 	[ "$output" = /srv/npm/letsencrypt/live ]
+	[[ $(show npm BindReadOnlyPaths mailcow-cert-push.service) == *'/srv/npm/letsencrypt/live:'*'/srv/npm/letsencrypt/archive:'* ]]
 }
 
 @test "the first command with --dry-run changes nothing and says what it would do" {
@@ -219,6 +231,18 @@ third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
 	run first
 	[ "$status" = 1 ]
 	[[ $output == *'/etc/certsync/mailcow_certsync can be read by others; remove it'* ]]
+}
+
+@test "a configuration that the service could not read is told" {
+	undo='npm chmod 644 /etc/certsync/push.conf; npm chmod 755 /etc/certsync'
+	npm chmod 600 /etc/certsync/push.conf
+	run first
+	[ "$status" = 1 ]
+	[[ $output == *"/etc/certsync/push.conf can be read by root only"*"run 'chmod a+rX /etc/certsync/push.conf'" ]]
+	npm sh -c 'chmod a+rX /etc/certsync/push.conf; chmod 700 /etc/certsync'
+	run first
+	[ "$status" = 1 ]
+	[[ $output == *"run 'chmod a+rX /etc/certsync'" ]]
 }
 
 # --- the second command ---------------------------------------------------------------------------------
@@ -696,7 +720,7 @@ play() {
 	undo="unplay $1 $2"
 	hosts exec "$1" sh -euc 'dir=/run/systemd/system/$1.d
 		mkdir -p $dir
-		printf "[Service]\nExecStart=\nExecStart=%s\n%s\n" "$2" "$3" >$dir/test.conf
+		printf "[Service]\nExecStart=\nExecStart=%s\n%s\nBindReadOnlyPaths=/usr/bin /bin\n" "$2" "$3" >$dir/test.conf
 		systemctl daemon-reload
 		systemctl reset-failed $1 2>/dev/null || :' sh "$2" "$3" "${4:-}"
 }
@@ -778,8 +802,10 @@ as_deploy() {
 	as_deploy 'rmdir /home/certsync/incoming/used'
 	as_deploy '! touch /opt/mailcow-dockerized/data/x && ! touch /etc/x && ! touch /usr/x && ! touch /var/lib/x'
 	as_deploy '! test -e /home/somebody'
-	run mail stat -c '%U %a' /var/lib/mailcow-cert-deploy
-	[ "$output" = 'root 700' ]
+	run mail stat -L -c '%U %a' /var/lib/private /var/lib/mailcow-cert-deploy/..
+	[ "$output" = $'root 700\nroot 700' ]
+	run mail stat -L -c '%a' /var/lib/mailcow-cert-deploy
+	[ "$output" = 700 ]
 }
 
 @test "a mailcow elsewhere is writable for the service after setup-mailcow-host --root" {
@@ -799,10 +825,66 @@ as_deploy() {
 	done
 }
 
-@test "the push service writes its state and nothing else" {
-	play npm mailcow-cert-push.service "/bin/sh -c 'touch /var/lib/mailcow-cert-push/x && rm /var/lib/mailcow-cert-push/x && \
-! touch /etc/x && ! touch /root/x && ! touch /var/lib/x && cat /etc/nginx/letsencrypt/live/npm-5/privkey.pem >/dev/null'"
+# The push service runs COMMAND as each of its two does: "!" is the one that opens what is root's.
+as_push() {
+	play npm mailcow-cert-push.service "${2:-}/bin/sh -c '$1'" "${3:-}"
 	npm systemctl start mailcow-cert-push.service
+}
+
+@test "the push service writes its state and nothing else" {
+	as_push 'touch /var/lib/mailcow-cert-push/x && rm /var/lib/mailcow-cert-push/x'
+	for who in '' '!'; do
+		as_push '! touch /etc/x && ! touch /x && ! touch /var/x && ! touch /usr/lib/x && ! touch /etc/certsync/x && \
+! touch /etc/nginx/letsencrypt/archive/npm-5/x' "$who"
+	done
+	run npm sh -c 'ls -d /var/lib/private/mailcow-cert-push/* | xargs -n1 basename'
+	[ "$output" = last_fp ]
+}
+
+@test "the push service that talks to the network can read no secret, not even one that it is shown" {
+	others='/etc/shadow /etc/ssh/ssh_host_ed25519_key /root/ca.key'
+	ours="/etc/certsync/mailcow_certsync /etc/nginx/letsencrypt/archive/npm-5/privkey1.pem"
+	ours+=" /etc/nginx/letsencrypt/live/npm-1/privkey.pem"
+	shown='BindReadOnlyPaths=/etc/shadow /etc/ssh /root'
+	as_push "test \$\$(id -u) != 0 && for file in $others $ours; do ! cat \$\$file || exit; done" '' "$shown"
+	# the other one can, being root; but it is not shown them, and has nothing of root but its files
+	as_push "cat $others $ours >/dev/null" '!' "$shown"
+	as_push "cat $ours >/dev/null && for file in $others; do ! test -e \$\$file || exit; done" '!'
+	for who in '' '!'; do
+		as_push "test \$\$(grep -c ^Cap.*:.0000000000000000 /proc/self/status) = 5" "$who"
+	done
+}
+
+@test "certificates of another user, and in a home directory, are pushed as well" {
+	undo='npm sh -c "chown -R 0:0 /home/npm/letsencrypt; mv /home/npm/letsencrypt /etc/nginx/; rm -r /home/npm
+		mv /root/push.conf /etc/certsync/; rm -r /etc/systemd/system/mailcow-cert-push.service.d; systemctl daemon-reload"'
+	npm sh -euc 'mkdir /home/npm; cp -p /etc/certsync/push.conf /root/push.conf
+		mv /etc/nginx/letsencrypt /home/npm/; chown -R 4711:4711 /home/npm/letsencrypt
+		sed -i "s|^live_dir = .*|live_dir = /home/npm/letsencrypt/live|" /etc/certsync/push.conf
+		rm /var/lib/mailcow-cert-push/last_fp'
+	run npm systemctl start mailcow-cert-push.service
+	[ "$(show npm ExecMainStatus mailcow-cert-push.service)" = 66 ]
+	run third
+	[ "$status" = 0 ]
+	before=$(generations | wc -l)
+	npm systemctl start mailcow-cert-push.service
+	[ "$(generations | wc -l)" -gt "$before" ]
+}
+
+@test "runs by hand and of the service work on the same state" {
+	last() { npm stat -c '%U:%G' /var/lib/private/mailcow-cert-push /var/lib/mailcow-cert-push/last_fp | sort -u | wc -l; }
+	npm certpush --force
+	[ "$(last)" = 1 ]
+	npm rm /var/lib/mailcow-cert-push/last_fp
+	npm systemctl start mailcow-cert-push.service
+	[ "$(last)" = 1 ]
+	run npm certpush --dry-run
+	[[ $output == *'nothing to do'* ]]
+	npm sh -c 'umask 077; mv /var/lib/mailcow-cert-push/last_fp /root/; cat /root/last_fp >/var/lib/mailcow-cert-push/.last_fp.new'
+	npm systemctl start mailcow-cert-push.service
+	run npm certpush --dry-run
+	[[ $output == *'nothing to do'* ]]
+	[ "$(last)" = 1 ]
 }
 
 @test "the drop box of a host that was rebuilt without it comes back at boot" {
@@ -844,6 +926,7 @@ source_fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$LAB/npm/le
 @test "what certbot issued is pushed and deployed into real mail services, all in the services' sandboxes" {
 	lab_is_up
 	npm sed -i 's|^live_dir = .*|live_dir = /mnt/lab/npm/letsencrypt/live|' /etc/certsync/push.conf
+	first
 	mail sh -euc 'rm -rf /etc/certsync/deploy.conf /home/certsync/incoming/*'
 	second --root /mnt/lab/mailcow
 	cp "$(command -v /usr/bin/docker || command -v docker)" "$(hosts root mail)/usr/bin/docker"
