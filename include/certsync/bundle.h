@@ -76,7 +76,10 @@ bool bundle_older(const struct bundle *bundle, const struct bundle *other);
 
 /* Each check returns OK or the one outcome that it is for. */
 
-/* Does the private key belong to the leaf, whatever the algorithm? KEY_MISMATCH. */
+/*
+ * Does the private key belong to the leaf, whatever the algorithm? It signs, and the leaf's key
+ * verifies. KEY_MISMATCH.
+ */
 enum outcome bundle_check_key(const struct bundle *bundle);
 /*
  * Does a DNS name of the leaf cover ${host} (A-labels)? Wildcards by RFC 6125; the CN does not
@@ -87,7 +90,8 @@ enum outcome bundle_check_host(const struct bundle *bundle, const char *host);
 enum outcome bundle_check_validity(const struct bundle *bundle, time_t now);
 /*
  * Is the leaf one for a server: not a CA's (CERT_IS_CA), extendedKeyUsage serverAuth or none
- * (CERT_NOT_FOR_SERVER), a key no weaker than RSA-2048, that is 112 bits (KEY_WEAK)?
+ * (CERT_NOT_FOR_SERVER), a key no weaker than RSA-2048, that is 112 bits (KEY_WEAK), and one of
+ * RSA (8192 bits at the most), a named curve, Ed25519 or Ed448 (KEY_UNSUITABLE)?
  */
 enum outcome bundle_check_leaf(const struct bundle *bundle);
 /* Did each following certificate issue the one before it? CHAIN_BROKEN. */

@@ -95,6 +95,9 @@
 	X(KEY_WEAK, EX_DATAERR, LOG_ERR, OUTCOME_BY_BOTH, "9584a7d8c4e648a787e7d18f9afc0b4f", \
 	  "The certificate's key is too weak", \
 	  "Issue it again with an ECDSA key (P-256 or P-384) or an RSA key of 2048 bits or more.") \
+	X(KEY_UNSUITABLE, EX_DATAERR, LOG_ERR, OUTCOME_BY_BOTH, "f6abb964d55a4076bbb086ce26b40909", \
+	  "The certificate's key is of a kind or size that servers do not use", \
+	  "Issue it again with an ECDSA key (P-256 or P-384) or an RSA key of 2048 to 4096 bits.") \
 	X(CERT_EXPIRED, EX_DATAERR, LOG_ERR, OUTCOME_BY_BOTH, "6ddcfdefd1e747fab0c4fdee19e0b4d4", \
 	  "The certificate has expired", \
 	  "Renew it in Nginx Proxy Manager, and look there for why it was not renewed.") \
