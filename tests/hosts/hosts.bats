@@ -3,32 +3,15 @@
 # units as systemd really runs them. Needs root; see the script "hosts" beside this file. On the mail host's
 # network, a lab (tests/lab) of our own has certbot's tree, the Docker engine and the mail services.
 
-TOP=$BATS_TEST_DIRNAME/../..
-export HOSTS_DIR=${HOSTS_DIR:-/var/tmp/certsync-hosts}
+load hosts.bash
 # whatever lab the caller has: ours is another one
 export LAB=$HOSTS_DIR/share/lab LAB_PROJECT=mailcowhosts LAB_PORT_BASE=27000
 export LAB_HOSTNAME=mail.example.org LAB_LINEAGE=npm-5
 TREE='etc home opt root srv usr/local var/lib/mailcow-cert-push var/lib/mailcow-cert-deploy var/lib/private'
-WITHIN_S=30
 # the lab makes its image first where there is none yet
 LAB_WITHIN_S=600
 
-hosts() { "$BATS_TEST_DIRNAME/hosts" "$@"; }
-npm() { hosts exec npm "$@"; }
-mail() { hosts exec mail "$@"; }
 lab() { hosts net mail "$TOP/tests/lab/lab" "$@"; }
-
-# await COMMAND...: until it succeeds, or the test fails.
-await() {
-	local end=$((SECONDS + WITHIN_S))
-	until "$@"; do
-		if ((SECONDS >= end)); then
-			echo "not within $WITHIN_S s: $*" >&2
-			return 1
-		fi
-		sleep 0.05
-	done
-}
 
 # Everything that matters of a host's files: kind, mode, owner, content, and when a file was written.
 snapshot() {
@@ -44,42 +27,7 @@ snapshot() {
 # Two snapshots that are the same: whatever differs is shown.
 same() { diff <(echo "$1") <(echo "$2"); }
 
-# The command that the last one printed for the other host, as a person would copy it, without sudo.
-printed() { sed -n 's/^  sudo \(setup-.*\)/\1/p' <<<"$output"; }
-
-# A reload would be over before sshd listens again; and it is not to be counted as one that fails too often.
-restart_sshd() { mail sh -c 'systemctl reset-failed ssh; systemctl restart ssh'; }
-
 show() { hosts exec "$1" systemctl show --value -p "$2" "$3"; }
-
-# issue DIR DAYS NAMES: a lineage as certbot keeps it, links into archive/, on the npm host.
-issue() {
-	npm sh -euc '
-		umask 077
-		tree=/etc/nginx/letsencrypt name=$1 days=$2 names=$3
-		mkdir -p $tree/live/$name $tree/archive/$name
-		cd $tree/archive/$name
-		printf "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=%s\n" "$names" >/root/ext
-		openssl ecparam -name secp384r1 -genkey -noout -out key
-		openssl pkcs8 -topk8 -nocrypt -in key -out privkey1.pem
-		openssl req -new -key privkey1.pem -subj /CN=test -out csr
-		openssl x509 -req -in csr -CA /root/ca.pem -CAkey /root/ca.key -CAcreateserial -days $days \
-			-extfile /root/ext -out cert1.pem 2>/dev/null
-		cp /root/ca.pem chain1.pem
-		cat cert1.pem chain1.pem >fullchain1.pem
-		rm key csr
-		for part in cert chain fullchain privkey; do
-			ln -sfn ../../archive/$name/${part}1.pem $tree/live/$name/$part.pem
-		done' sh "$@"
-}
-
-# In a directory of our own: the checkout may be somebody else's, or be used by him right now.
-build() { make -s -j"$(nproc)" -C "$TOP" B="$BATS_FILE_TMPDIR/build" "$@" >/dev/null; }
-
-install_on() {
-	build install DESTDIR="$(hosts root "$1")"
-	hosts exec "$1" systemctl daemon-reload
-}
 
 # The cable of the two hosts leads nowhere else: where the image of the mail services is still to be made,
 # out of packages, that is done on the machine's own network.
@@ -114,30 +62,14 @@ setup_file() {
 	wait $building
 	install_on npm
 	install_on mail
-	npm sh -euc 'umask 077; cd /root
-		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -subj /CN=TestCA -days 30 \
-			-keyout ca.key -out ca.pem 2>/dev/null'
+	make_ca
 	issue npm-1 60 DNS:www.example.org
-	mail sh -euc '
-		mkdir -p /opt/mailcow-dockerized/data/assets/ssl
-		printf "%s\n" MAILCOW_HOSTNAME=mail.example.org SKIP_LETS_ENCRYPT=y COMPOSE_PROJECT_NAME=mailcow \
-			>/opt/mailcow-dockerized/mailcow.conf'
+	make_mailcow
 }
 
 teardown_file() {
 	all_down
 }
-
-# A test may stop, hide or add things on a host; the next one finds it as it was.
-teardown() {
-	if [ -n "${undo:-}" ]; then
-		eval "$undo"
-	fi
-}
-
-first() { npm setup-npm-host mail.example.org "$@"; }
-second() { mail sh -c "$(cat "$BATS_FILE_TMPDIR/second") $*"; }
-third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
 
 # --- what is shipped ------------------------------------------------------------------------------------
 

@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# What the tests on two hosts have in common; see the script "hosts" beside this file.
+
+TOP=$BATS_TEST_DIRNAME/../..
+export HOSTS_DIR=${HOSTS_DIR:-/var/tmp/certsync-hosts}
+WITHIN_S=30
+
+hosts() { "$BATS_TEST_DIRNAME/hosts" "$@"; }
+npm() { hosts exec npm "$@"; }
+mail() { hosts exec mail "$@"; }
+
+# await COMMAND...: until it succeeds, or the test fails.
+await() {
+	local end=$((SECONDS + WITHIN_S))
+	until "$@"; do
+		if ((SECONDS >= end)); then
+			echo "not within $WITHIN_S s: $*" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# A test may stop, hide or add things on a host; the next one finds it as it was.
+teardown() {
+	if [ -n "${undo:-}" ]; then
+		eval "$undo"
+	fi
+}
+
+# shellcheck disable=SC2154 # bats sets ${output}
+# The command that the last one printed for the other host, as a person would copy it, without sudo.
+printed() { sed -n 's/^  sudo \(setup-.*\)/\1/p' <<<"$output"; }
+
+# A reload would be over before sshd listens again; and it is not to be counted as one that fails too often.
+restart_sshd() { mail sh -c 'systemctl reset-failed ssh; systemctl restart ssh'; }
+
+make_ca() {
+	npm sh -euc 'umask 077; cd /root
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -subj /CN=TestCA -days 30 \
+			-keyout ca.key -out ca.pem 2>/dev/null'
+}
+
+# issue DIR DAYS NAMES: a lineage as certbot keeps it, links into archive/, on the npm host.
+issue() {
+	npm sh -euc '
+		umask 077
+		tree=/etc/nginx/letsencrypt name=$1 days=$2 names=$3
+		mkdir -p $tree/live/$name $tree/archive/$name
+		cd $tree/archive/$name
+		printf "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=%s\n" "$names" >/root/ext
+		openssl ecparam -name secp384r1 -genkey -noout -out key
+		openssl pkcs8 -topk8 -nocrypt -in key -out privkey1.pem
+		openssl req -new -key privkey1.pem -subj /CN=test -out csr
+		openssl x509 -req -in csr -CA /root/ca.pem -CAkey /root/ca.key -CAcreateserial -days $days \
+			-extfile /root/ext -out cert1.pem 2>/dev/null
+		cp /root/ca.pem chain1.pem
+		cat cert1.pem chain1.pem >fullchain1.pem
+		rm key csr
+		for part in cert chain fullchain privkey; do
+			ln -sfn ../../archive/$name/${part}1.pem $tree/live/$name/$part.pem
+		done' sh "$@"
+}
+
+make_mailcow() {
+	mail sh -euc '
+		mkdir -p /opt/mailcow-dockerized/data/assets/ssl
+		printf "%s\n" MAILCOW_HOSTNAME=mail.example.org SKIP_LETS_ENCRYPT=y COMPOSE_PROJECT_NAME=mailcow \
+			>/opt/mailcow-dockerized/mailcow.conf'
+}
+
+# In a directory of our own: the checkout may be somebody else's, or be used by him right now.
+build() { make -s -j"$(nproc)" -C "$TOP" B="$BATS_RUN_TMPDIR/build" "$@" >/dev/null; }
+
+install_on() {
+	build install DESTDIR="$(hosts root "$1")"
+	hosts exec "$1" systemctl daemon-reload
+}
+
+first() { npm setup-npm-host mail.example.org "$@"; }
+second() { mail sh -c "$(cat "$BATS_FILE_TMPDIR/second") $*"; }
+third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
