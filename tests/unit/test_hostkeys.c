@@ -276,6 +276,19 @@ static void malformed_lines_are_skipped(void **state)
 			     22);
 }
 
+static void a_host_with_only_unsound_keys_is_not_asked_for_any(void **state)
+{
+	_cleanup_(hostkeys_freep) struct hostkeys *keys =
+		load(HOST " ssh-dss AAAAB3NzaC1kc3MAAAAEAAAAAQ==\n", 22);
+	char methods[HOSTKEYS_METHODS_MAX];
+
+	(void)state;
+	assert_int_equal(hostkeys_check(keys), OUTCOME_OK);
+	assert_int_equal(hostkeys_methods(keys, methods), OUTCOME_NO_COMMON_ALGORITHM);
+	assert_non_null(strstr(outcome_reason(OUTCOME_NO_COMMON_ALGORITHM), "no longer sound"));
+	assert_string_equal(methods, "");
+}
+
 static void a_pinned_key_needs_no_known_hosts(void **state)
 {
 	_cleanup_(hostkeys_freep) struct hostkeys *keys = load_pinned(ED25519_FINGERPRINT);
@@ -369,6 +382,7 @@ int main(void)
 		cmocka_unit_test(a_revoked_key_is_refused_whatever_the_line_is_for),
 		cmocka_unit_test(a_certificate_authority_is_no_host_key),
 		cmocka_unit_test(malformed_lines_are_skipped),
+		cmocka_unit_test(a_host_with_only_unsound_keys_is_not_asked_for_any),
 		cmocka_unit_test(a_pinned_key_needs_no_known_hosts),
 		cmocka_unit_test(a_pin_may_have_padding),
 		cmocka_unit_test(the_next_key_of_the_server_may_be_the_pinned_one),

@@ -94,6 +94,8 @@ static void pem_keys_are_taken(void **state)
 	assert_usable();
 	write_pem(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-384"), NULL);
 	assert_usable();
+	write_pem(EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521"), NULL);
+	assert_usable();
 	keygen("-t ecdsa -m PEM -N ''");
 	assert_usable();
 }
@@ -206,6 +208,51 @@ static void a_key_that_is_cut_anywhere_is_refused(void **state)
 	}
 }
 
+/* As if it had been made so: the lines are whole, but not what they hold. */
+static void a_key_of_which_a_part_is_missing_is_refused(void **state)
+{
+	static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+	static const char end[] = "\n-----END OPENSSH PRIVATE KEY-----\n";
+	_cleanup_(bytes_clear) struct bytes key = BYTES_NONE;
+	char base64[1024], text[2048];
+
+	(void)state;
+	keygen("-t ed25519 -N ''");
+	assert_int_equal(identity_load(path, &key), OUTCOME_OK);
+	base64[0] = '\0';
+	for (char *rest = strchr(key.data, '\n') + 1, *line;
+	     (line = strsep(&rest, "\n")) && line[0] != '-';)
+		strcat(base64, line);
+	for (size_t len = 4; len + 8 < strlen(base64); len += 4) {
+		struct bytes part = { text, 0 };
+
+		part.len = (size_t)snprintf(text, sizeof(text), "%s%.*s%s", begin, (int)len, base64,
+					    end);
+		assert_int_equal(identity_check(path, &part), OUTCOME_IDENTITY_UNUSABLE);
+		assert_non_null(
+			strstr(outcome_reason(OUTCOME_IDENTITY_UNUSABLE), "not a well-formed"));
+	}
+}
+
+static void what_cannot_be_opened_is_told(void **state)
+{
+	struct bytes key;
+
+	(void)state;
+	unlink(path);
+	assert_int_equal(symlink(path, path), 0);
+	assert_int_equal(identity_load(path, &key), OUTCOME_FILE_IO);
+	keygen("-t ed25519 -N ''");
+	assert_int_equal(chmod(directory, 0), 0);
+	/* Root gets in everywhere. */
+	if (getuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(identity_load(path, &key), OUTCOME_FILE_DENIED);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(directory, 0700), 0);
+}
+
 static void what_is_no_plain_file_is_refused(void **state)
 {
 	struct bytes key;
@@ -252,6 +299,8 @@ int main(void)
 		cmocka_unit_test(other_keys_are_named),
 		cmocka_unit_test(what_is_no_key_is_refused),
 		cmocka_unit_test(a_key_that_is_cut_anywhere_is_refused),
+		cmocka_unit_test(a_key_of_which_a_part_is_missing_is_refused),
+		cmocka_unit_test(what_cannot_be_opened_is_told),
 		cmocka_unit_test(what_is_no_plain_file_is_refused),
 	};
 
