@@ -145,7 +145,7 @@ status_of() { # REQUEST CODE
 		done
 		turn=$((turn + 1))
 	done
-	tell "SFTP errors"
+	tell 'SFTP requests answered with errors'
 }
 
 @test "each SFTP request is done, but answered with an error: an error, and nothing half" {
@@ -159,7 +159,7 @@ status_of() { # REQUEST CODE
 			esac
 		done
 	done
-	tell "SFTP errors too late"
+	tell 'SFTP requests done, answered with errors'
 }
 
 @test "each SFTP request is answered with what is no answer: an error in time, and nothing half" {
@@ -174,12 +174,12 @@ status_of() { # REQUEST CODE
 		done
 		turn=$((turn + 1))
 	done
-	tell "SFTP no answers"
+	tell 'SFTP requests answered with no answer'
 }
 
-# spoil HOW STEP: the connection is spoilt at every STEP bytes of what the server says
+# spoil HOW NAME STEP: the connection is spoilt at every STEP bytes of what the server says
 spoil() {
-	local how=$1 step=$2 at=1 wish=$BATS_TEST_TMPDIR/at
+	local how=$1 step=$3 at=1 wish=$BATS_TEST_TMPDIR/at
 	configure limits.run_timeout=3s limits.handshake_timeout=3s
 	odd_server spoil "$how" "$PORT" "$wish"
 	while :; do
@@ -195,17 +195,17 @@ spoil() {
 	# The last run was left alone.
 	expect 0
 	pushed "$PAIRS/mail"
-	tell "$how anywhere"
+	tell "$2"
 }
 
 @test "the connection ends anywhere: an error, or all was done; nothing half" {
-	spoil cut "$([ -n "${WIRE_ALL:-}" ] && echo 16 || echo 400)"
+	spoil cut 'connection cut' "$([ -n "${WIRE_ALL:-}" ] && echo 16 || echo 400)"
 }
 
 @test "the connection hangs anywhere: an error in time, or all was done; nothing half" {
-	spoil freeze "$([ -n "${WIRE_ALL:-}" ] && echo 96 || echo 2100)"
+	spoil freeze 'connection frozen' "$([ -n "${WIRE_ALL:-}" ] && echo 96 || echo 2100)"
 }
 
 @test "a bit is turned over anywhere: an error in time, or it did not matter; nothing half" {
-	spoil flip "$([ -n "${WIRE_ALL:-}" ] && echo 7 || echo 450)"
+	spoil flip 'bit of the connection flipped' "$([ -n "${WIRE_ALL:-}" ] && echo 7 || echo 450)"
 }
