@@ -48,6 +48,8 @@ static enum outcome cannot_open(const char *path, int error)
 		return outcome_because(OUTCOME_FILE_UNSAFE, "%s: is a symbolic link", path);
 	case ENXIO: /* a socket, or a FIFO */
 		return outcome_because(OUTCOME_FILE_UNSAFE, "%s: is not a plain file", path);
+	case EAGAIN: /* by a lease (fcntl(2)) */
+		return outcome_because(OUTCOME_FILE_UNSAFE, "%s: is held by another process", path);
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
