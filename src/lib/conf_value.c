@@ -74,6 +74,21 @@ static const char *store_text(char **place, const char *text, size_t len)
 	return *place ? NULL : "shorter than the memory left";
 }
 
+/*
+ * Without slashes at the end: with one, a symbolic link is followed that is not to be (open(2),
+ * O_NOFOLLOW).
+ */
+static const char *store_path(char **place, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (text[0] != '/')
+		return "an absolute path";
+	while (len > 1 && (text[len - 1] == '/' || !strncmp(text + len - 2, "/.", 2)))
+		len--;
+	return store_text(place, text, len);
+}
+
 static const char *store_dns_name(char **place, const char *text)
 {
 	size_t len = strlen(text);
@@ -195,7 +210,7 @@ const char *conf_value_store(const struct conf_setting *setting, const char *tex
 	case CONF_TEXT:
 		return store_text(place, text, strlen(text));
 	case CONF_PATH:
-		return text[0] == '/' ? store_text(place, text, strlen(text)) : "an absolute path";
+		return store_path(place, text);
 	case CONF_NAME:
 		if (strpbrk(text, "/ \t") || !strcmp(text, ".") || !strcmp(text, ".."))
 			return "a name, without a path and without blanks";

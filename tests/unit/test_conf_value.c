@@ -187,6 +187,9 @@ static void texts_are_kept_as_they_are(void **state)
 	becomes(CONF_TEXT, ".", ".");
 	becomes(CONF_PATH, "/etc/certsync/push.conf", "/etc/certsync/push.conf");
 	becomes(CONF_PATH, "/", "/");
+	becomes(CONF_PATH, "//./", "/");
+	becomes(CONF_PATH, "/home/certsync/incoming//./", "/home/certsync/incoming");
+	becomes(CONF_PATH, "/home/certsync/.incoming.", "/home/certsync/.incoming.");
 	becomes(CONF_NAME, "npm-5", "npm-5");
 	becomes(CONF_NAME, "...", "...");
 }
