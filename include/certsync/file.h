@@ -5,6 +5,7 @@
 #ifndef CERTSYNC_FILE_H
 #define CERTSYNC_FILE_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -43,6 +44,16 @@ enum file_trust {
  */
 enum outcome file_read(int dirfd, const char *path, enum file_trust trust, size_t limit,
 		       struct bytes *out);
+
+/* Did file_read fail for a reason that says nothing of what the file holds, or whether it is there?
+ */
+bool file_is_unreadable(enum outcome outcome);
+
+/*
+ * The next entry of ${directory} but "." and ".."; NULL when there is none, or when it cannot be
+ * read: errno tells, and is 0 at the end.
+ */
+struct dirent *file_next_entry(DIR *directory);
 
 /*
  * The same of the open file ${fd}, called ${path} in the reason; who may read it, and what kind it

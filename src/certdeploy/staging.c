@@ -62,7 +62,7 @@ static enum outcome list_generations(struct staging *staging)
 
 	if (!entries)
 		return outcome_because(OUTCOME_STAGING_MISSING, "cannot list: %s", strerror(errno));
-	while ((entry = readdir(entries))) {
+	while ((entry = file_next_entry(entries))) {
 		if (!generation_is_name(entry->d_name))
 			continue;
 		if (staging->count == room) {
@@ -76,6 +76,8 @@ static enum outcome list_generations(struct staging *staging)
 		}
 		memcpy(staging->names[staging->count++], entry->d_name, sizeof(*staging->names));
 	}
+	if (errno)
+		return outcome_because(OUTCOME_FILE_IO, "cannot list: %s", strerror(errno));
 	if (staging->count)
 		qsort(staging->names, staging->count, sizeof(*staging->names), newest_first);
 	/* What is not looked at now is not removed either. */
@@ -328,7 +330,7 @@ enum outcome staging_remove_stale(const struct staging *staging)
 	if (!entries)
 		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot list: %s", staging->path,
 				       strerror(errno));
-	while ((entry = readdir(entries))) {
+	while ((entry = file_next_entry(entries))) {
 		enum outcome outcome =
 			generation_is_spent(entry->d_name) || is_stale_part(dir, entry->d_name)
 				? file_remove_tree(dir, entry->d_name)
@@ -337,6 +339,8 @@ enum outcome staging_remove_stale(const struct staging *staging)
 		if (outcome_failed(outcome))
 			result = outcome;
 	}
+	if (errno && !outcome_failed(result))
+		result = outcome_because(OUTCOME_FILE_WRITE, "cannot list: %s", strerror(errno));
 	return outcome_in(result, "%s", staging->path);
 }
 

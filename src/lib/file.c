@@ -136,6 +136,12 @@ enum outcome file_read_fd(int fd, const char *path, size_t limit, struct bytes *
 	return OUTCOME_OK;
 }
 
+bool file_is_unreadable(enum outcome outcome)
+{
+	return outcome == OUTCOME_FILE_IO || outcome == OUTCOME_FILE_DENIED ||
+	       outcome == OUTCOME_NO_MEMORY;
+}
+
 enum outcome file_read(int dirfd, const char *path, enum file_trust trust, size_t limit,
 		       struct bytes *out)
 {
@@ -244,6 +250,17 @@ enum outcome file_sync_directory(int dirfd)
 	return OUTCOME_OK;
 }
 
+struct dirent *file_next_entry(DIR *directory)
+{
+	struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(directory);
+	} while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
+	return entry;
+}
+
 static int remove_tree(int dirfd, const char *name, int depth)
 {
 	_cleanup_(dir_closep) DIR *directory = NULL;
@@ -266,12 +283,11 @@ static int remove_tree(int dirfd, const char *name, int depth)
 		close(fd);
 		return -1;
 	}
-	while ((entry = readdir(directory))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
+	while ((entry = file_next_entry(directory)))
 		if (remove_tree(fd, entry->d_name, depth + 1) < 0)
 			return -1;
-	}
+	if (errno)
+		return -1;
 	return unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 
