@@ -53,6 +53,26 @@ static void recall_healthy(struct situation *situation, const char *note)
 	}
 }
 
+/*
+ * Was what is installed never proved, as the run that installed it did not come to that? What that
+ * run knew is put into ${history}: the pair before it, and what was healthy then.
+ */
+static enum outcome recall(struct situation *situation, struct history *history, bool *unproven)
+{
+	struct record record;
+	enum outcome outcome = record_read(situation->install.state, RECORD_PENDING, &record);
+
+	*unproven = false;
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", situation->conf.state_dir);
+	if (!record_is_of(&record, &situation->installed))
+		return OUTCOME_OK;
+	recall_healthy(situation, record.note);
+	outcome = previous_read(situation->install.state, &history->previous);
+	*unproven = pair_is_whole(&history->previous);
+	return outcome_in(outcome, "%s", situation->conf.state_dir);
+}
+
 /* --- without a look at what is served --- */
 
 /* Reload all, and take the commands' word for it. */
@@ -91,7 +111,7 @@ static enum outcome put_previous_back(struct situation *situation, struct histor
 
 	outcome = record_write(situation->install.state, RECORD_REJECTED, &failed, reason);
 	if (!outcome_failed(outcome))
-		outcome = install_put_back(&situation->install, &history->previous, &failed);
+		outcome = install_pair(&situation->install, &history->previous, &failed, false);
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
 	situation->installed = history->previous;
@@ -253,23 +273,31 @@ enum outcome deploy_staged(struct situation *situation)
 {
 	_cleanup_(history_clear) struct history history = { .healthy = "" };
 	enum outcome outcome, complaint, found = OUTCOME_OK;
+	struct pair *new = &situation->staging.pair, *old = &situation->installed;
 	char words[REASON_MAX];
+	bool unproven;
 
+	outcome = recall(situation, &history, &unproven);
+	if (outcome_failed(outcome))
+		return outcome;
 	if (situation->conf.verify) {
 		found = find_services(situation);
-		if (!outcome_failed(found))
+		/* What a pair has broken that was not proved was in order before. */
+		if (!outcome_failed(found) && !unproven)
 			converge_test(situation);
 	}
 	note_healthy(situation, &history);
 	situation->install.note = history.healthy;
-	outcome =
-		install_pair(&situation->install, &situation->staging.pair, &situation->installed);
+	outcome = install_pair(&situation->install, new, old, !unproven && !pair_equal(new, old));
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
 	journal_step("installed in %s", situation->mailcow.ssl_dir);
-	history.previous = situation->installed;
-	situation->installed = situation->staging.pair;
-	situation->staging.pair = PAIR_NONE;
+	if (unproven)
+		pair_clear(old);
+	else
+		history.previous = *old;
+	*old = *new;
+	*new = PAIR_NONE;
 
 	update_sni(situation, &complaint, words);
 	if (!situation->conf.verify)
@@ -300,23 +328,6 @@ static enum outcome reload_installed(struct situation *situation)
 		return outcome;
 	return outcome_because(OUTCOME_RELOADED, "all services were reloaded with %s",
 			       wanted(situation));
-}
-
-/*
- * An earlier run did not come to the proof: what it knew is in its record. True: it was about to
- * roll the installed pair back.
- */
-static bool resume(struct situation *situation, struct history *history)
-{
-	struct record record;
-
-	if (record_read(situation->install.state, RECORD_PENDING, &record))
-		recall_healthy(situation, record.note);
-	snprintf(history->healthy, sizeof(history->healthy), "%s", record.note);
-	situation->install.note = history->healthy;
-	previous_read(situation->install.state, &history->previous);
-	return record_read(situation->install.state, RECORD_REJECTED, &record) &&
-	       record_is_of(&record, &situation->installed) && can_roll_back(situation, history);
 }
 
 static enum outcome heal(struct situation *situation, struct history *history, bool all, bool fresh)
@@ -359,7 +370,7 @@ static enum outcome nothing_to_do(const struct situation *situation)
 enum outcome deploy_installed(struct situation *situation)
 {
 	_cleanup_(history_clear) struct history history = { .healthy = "" };
-	bool pending = install_is_pending(&situation->install), changed;
+	bool pending = install_is_pending(&situation->install), changed, unproven;
 	enum outcome outcome, complaint;
 	char words[REASON_MAX];
 
@@ -370,7 +381,13 @@ enum outcome deploy_installed(struct situation *situation)
 				  : nothing_to_do(situation);
 		return conclude(outcome, complaint, words);
 	}
-	if (pending && resume(situation, &history)) {
+	outcome = recall(situation, &history, &unproven);
+	if (outcome_failed(outcome))
+		return conclude(outcome, complaint, words);
+	note_healthy(situation, &history);
+	situation->install.note = history.healthy;
+	if (unproven && record_is_of(&situation->rejected, &situation->installed) &&
+	    can_roll_back(situation, &history)) {
 		outcome = find_services(situation);
 		if (!outcome_failed(outcome))
 			outcome = roll_back(situation, &history,

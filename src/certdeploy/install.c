@@ -48,20 +48,20 @@ enum outcome install_finish(const struct install *install)
 
 /* --- recovery --- */
 
-/* Is the temporary of ${part} complete, the very bytes that the record speaks of? */
-static bool is_recorded(const struct install *install, const struct part *part, const char *wanted)
+/*
+ * Rename the temporary of ${part} if it is complete, the very bytes that the record speaks of; if
+ * not, remove it. What cannot be read may be half of the installed pair.
+ */
+static enum outcome finish_part(const struct install *install, const struct part *part,
+				const char *wanted)
 {
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	enum outcome outcome =
+		file_read(install->ssl, part->temporary, FILE_STAGED, BUNDLE_BYTES_MAX, &bytes);
 
-	return !outcome_failed(file_read(install->ssl, part->temporary, FILE_STAGED,
-					 BUNDLE_BYTES_MAX, &bytes)) &&
-	       record_hash_is(wanted, &bytes);
-}
-
-static enum outcome finish_part(const struct install *install, const struct part *part,
-				bool recorded)
-{
-	if (!recorded)
+	if (file_is_unreadable(outcome))
+		return outcome;
+	if (outcome_failed(outcome) || !record_hash_is(wanted, &bytes))
 		return file_remove_tree(install->ssl, part->temporary);
 	if (renameat(install->ssl, part->temporary, install->ssl, part->name) < 0)
 		return outcome_because(OUTCOME_FILE_WRITE, "%s: %s", part->temporary,
@@ -71,26 +71,25 @@ static enum outcome finish_part(const struct install *install, const struct part
 
 enum outcome install_recover(const struct install *install)
 {
-	enum outcome result = OUTCOME_OK;
-	struct record record = { 0 };
-	bool known = record_read(install->state, RECORD_PENDING, &record);
+	enum outcome outcome, result = OUTCOME_OK;
+	struct record record;
 	const char *hashes[PARTS] = { record.chain, record.key };
 
+	outcome = record_read(install->state, RECORD_PENDING, &record);
+	if (outcome_failed(outcome))
+		return outcome;
 	for (size_t i = 0; i < PARTS; i++) {
-		enum outcome outcome;
-
-		if (faccessat(install->ssl, parts[i].temporary, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (faccessat(install->ssl, parts[i].temporary, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno == ENOENT)
 			continue;
-		outcome = finish_part(install, &parts[i],
-				      known && is_recorded(install, &parts[i], hashes[i]));
+		outcome = finish_part(install, &parts[i], hashes[i]);
 		if (outcome_failed(outcome))
 			return outcome;
 		if (outcome == OUTCOME_COMPLETED)
 			result = outcome;
 	}
 	if (result == OUTCOME_COMPLETED) {
-		enum outcome outcome = file_sync_directory(install->ssl);
-
+		outcome = file_sync_directory(install->ssl);
 		if (outcome_failed(outcome))
 			return outcome;
 		outcome_because(result, "an interrupted installation was completed");
@@ -107,7 +106,7 @@ enum outcome install_read(const struct install *install, struct pair *pair)
 
 	/* The key is wanted in any case: it is put back if the new pair cannot be put whole. */
 	key = file_read(install->ssl, parts[KEY].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->key);
-	if (key == OUTCOME_FILE_IO || key == OUTCOME_FILE_DENIED || key == OUTCOME_NO_MEMORY)
+	if (file_is_unreadable(key))
 		return key;
 	chain = file_read(install->ssl, parts[CERT].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain);
 	if (outcome_failed(chain))
@@ -254,9 +253,8 @@ static enum outcome check_targets(const struct install *install)
 	return OUTCOME_OK;
 }
 
-/* ${keep}: keep the old pair for a rollback. */
-static enum outcome replace(const struct install *install, const struct pair *new,
-			    const struct pair *old, bool keep)
+enum outcome install_pair(const struct install *install, const struct pair *new,
+			  const struct pair *old, bool keep)
 {
 	enum outcome outcome = check_targets(install);
 
@@ -273,18 +271,6 @@ static enum outcome replace(const struct install *install, const struct pair *ne
 		return outcome;
 	}
 	return swap(install, old);
-}
-
-enum outcome install_pair(const struct install *install, const struct pair *new,
-			  const struct pair *old)
-{
-	return replace(install, new, old, true);
-}
-
-enum outcome install_put_back(const struct install *install, const struct pair *previous,
-			      const struct pair *failed)
-{
-	return replace(install, previous, failed, false);
 }
 
 enum outcome install_correct_modes(const struct install *install)

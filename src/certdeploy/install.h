@@ -32,18 +32,13 @@ bool install_is_real(const struct install *install);
 enum outcome install_read(const struct install *install, struct pair *pair);
 
 /*
- * Install ${new} in the place of ${old} (which may be none). When this returns OK both files
- * are in place and on disk, and the record stays; cert.pem's modification time is when the pair
- * arrived. On failure the old pair is untouched. FILE_WRITE, NO_MEMORY.
+ * Install ${new} in the place of ${old} (which may be none); ${keep}: keep that one for a rollback,
+ * in the place of the one that was kept before. When this returns OK both files are in place and on
+ * disk, and the record stays; cert.pem's modification time is when the pair arrived. On failure the
+ * old pair is untouched. FILE_WRITE, NO_MEMORY.
  */
 enum outcome install_pair(const struct install *install, const struct pair *new,
-			  const struct pair *old);
-
-/*
- * Install ${previous} again in the place of ${failed}, without keeping that one. As install_pair.
- */
-enum outcome install_put_back(const struct install *install, const struct pair *previous,
-			      const struct pair *failed);
+			  const struct pair *old, bool keep);
 
 /*
  * Note that the services have yet to load the ${installed} pair, as if it had just been installed.

@@ -60,17 +60,17 @@ static enum outcome remove_others(int directory, const char *name)
 	if (!entries)
 		return outcome_because(OUTCOME_FILE_WRITE, "%s: cannot list: %s", DIRECTORY,
 				       strerror(errno));
-	while ((entry = readdir(entries))) {
+	while ((entry = file_next_entry(entries))) {
 		enum outcome outcome;
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    !strcmp(entry->d_name, name))
+		if (!strcmp(entry->d_name, name))
 			continue;
 		outcome = file_remove_tree(directory, entry->d_name);
 		if (outcome_failed(outcome))
 			return outcome;
 	}
-	return OUTCOME_OK;
+	return errno ? outcome_because(OUTCOME_FILE_WRITE, "cannot list: %s", strerror(errno))
+		     : OUTCOME_OK;
 }
 
 enum outcome previous_keep(int state, const struct pair *pair)
@@ -98,36 +98,50 @@ enum outcome previous_keep(int state, const struct pair *pair)
 	return outcome_in(outcome, "%s", DIRECTORY);
 }
 
-static bool read_generation(int directory, const char *name, struct pair *pair)
+/* It stays PAIR_NONE if generation ${name} is none that is whole. */
+static enum outcome read_generation(int directory, const char *name, struct pair *pair)
 {
 	_cleanup_(fd_closep) int fd =
 		openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	enum outcome outcome;
 
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return OUTCOME_OK;
 	if (fd < 0)
-		return false;
+		return outcome_because(OUTCOME_FILE_IO, "%s: %s", name, strerror(errno));
 	outcome = file_read(fd, GENERATION_CHAIN, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->chain);
 	if (!outcome_failed(outcome))
 		outcome = file_read(fd, GENERATION_KEY, FILE_STAGED, BUNDLE_BYTES_MAX, &pair->key);
+	if (outcome_failed(outcome) && !file_is_unreadable(outcome)) {
+		pair_clear(pair);
+		return OUTCOME_OK;
+	}
 	if (!outcome_failed(outcome))
 		outcome = pair_judge(pair, &(struct judge_rules){ .hostname = "" });
-	if (!outcome_failed(outcome) && pair_is_matched(pair))
-		return true;
-	pair_clear(pair);
-	return false;
+	if (outcome_failed(outcome) || !pair_is_matched(pair))
+		pair_clear(pair);
+	return outcome;
 }
 
-bool previous_read(int state, struct pair *pair)
+enum outcome previous_read(int state, struct pair *pair)
 {
 	_cleanup_(fd_closep) int directory =
 		state < 0 ? -1 : openat(state, DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(dir_closep) DIR *entries = directory < 0 ? NULL : list(directory);
-	struct dirent *entry;
+	_cleanup_(dir_closep) DIR *entries = NULL;
+	enum outcome outcome = OUTCOME_OK;
+	struct dirent *entry = NULL;
 
+	if (directory < 0 && (state < 0 || errno == ENOENT || errno == ENOTDIR))
+		return OUTCOME_OK;
+	entries = directory < 0 ? NULL : list(directory);
+	if (!entries)
+		return outcome_because(OUTCOME_FILE_IO, DIRECTORY ": %s", strerror(errno));
 	/* One that was just being kept when a run was killed stands beside it; both will do. */
-	while (entries && (entry = readdir(entries)))
-		if (generation_is_name(entry->d_name) &&
-		    read_generation(directory, entry->d_name, pair))
-			return true;
-	return false;
+	while (!outcome_failed(outcome) && !pair_is_whole(pair) &&
+	       (entry = file_next_entry(entries)))
+		if (generation_is_name(entry->d_name))
+			outcome = read_generation(directory, entry->d_name, pair);
+	if (!outcome_failed(outcome) && !pair_is_whole(pair) && !entry && errno)
+		outcome = outcome_because(OUTCOME_FILE_IO, "cannot list: %s", strerror(errno));
+	return outcome_in(outcome, DIRECTORY);
 }

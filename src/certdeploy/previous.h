@@ -5,8 +5,6 @@
 #ifndef PREVIOUS_H
 #define PREVIOUS_H
 
-#include <stdbool.h>
-
 #include "pair.h"
 
 /*
@@ -17,9 +15,10 @@
 enum outcome previous_keep(int state, const struct pair *pair);
 
 /*
- * Read the pair that is kept in ${state} into ${pair}, which the caller clears. False: there is
- * none that is whole.
+ * Read the pair that is kept in ${state} into ${pair}, which is PAIR_NONE and stays so if there is
+ * none that is whole; the caller clears it. FILE_IO, FILE_DENIED, NO_MEMORY, SANDBOX_FAILED,
+ * WORKER_DIED: it could not be read.
  */
-bool previous_read(int state, struct pair *pair);
+enum outcome previous_read(int state, struct pair *pair);
 
 #endif

@@ -38,26 +38,36 @@ enum outcome record_write(int state, const char *name, const struct pair *pair, 
 	return file_replace(state, name, &bytes, &access);
 }
 
-bool record_read(int state, const char *name, struct record *record)
+enum outcome record_read(int state, const char *name, struct record *record)
 {
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	enum outcome outcome;
 	int hashes_len = 0;
 
 	memset(record, 0, sizeof(*record));
-	if (state < 0 ||
-	    outcome_failed(file_read(state, name, FILE_STAGED, RECORD_BYTES_MAX, &bytes)))
-		return false;
+	if (state < 0)
+		return OUTCOME_OK;
+	outcome = file_read(state, name, FILE_STAGED, RECORD_BYTES_MAX, &bytes);
+	if (outcome_failed(outcome))
+		return file_is_unreadable(outcome) ? outcome : OUTCOME_OK;
 	sscanf(bytes.data, "%64s cert.pem\n%64s key.pem%n", record->chain, record->key,
 	       &hashes_len);
 	/* The note may begin with a blank. */
 	if (hashes_len)
 		sscanf(bytes.data + hashes_len, "%*1[\n]%511[^\n]", record->note);
-	return hashes_len > 0;
+	else
+		memset(record, 0, sizeof(*record));
+	return OUTCOME_OK;
+}
+
+bool record_is_empty(const struct record *record)
+{
+	return !record->key[0];
 }
 
 bool record_exists(int state, const char *name)
 {
-	return state >= 0 && faccessat(state, name, F_OK, 0) == 0;
+	return state >= 0 && (faccessat(state, name, F_OK, 0) == 0 || errno != ENOENT);
 }
 
 bool record_hash_is(const char *wanted, const struct bytes *bytes)

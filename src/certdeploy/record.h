@@ -25,10 +25,16 @@ struct record {
 /* Write record ${name} of ${pair} into directory ${state}. FILE_WRITE, NO_MEMORY. */
 enum outcome record_write(int state, const char *name, const struct pair *pair, const char *note);
 
-/* False: there is none, or none that can be understood; ${state} may be -1. */
-bool record_read(int state, const char *name, struct record *record);
+/*
+ * Read it; ${record} is empty where there is none, or none that can be understood; ${state} may be
+ * -1. FILE_IO, FILE_DENIED, NO_MEMORY: who knows what it says.
+ */
+enum outcome record_read(int state, const char *name, struct record *record);
 
-/* Is there a record ${name}, whatever it says? */
+/* Does it speak of a pair? */
+bool record_is_empty(const struct record *record);
+
+/* Is there, or may there be, a record ${name}, whatever it says? */
 bool record_exists(int state, const char *name);
 
 /* Is ${record} of these very bytes? */

@@ -86,8 +86,7 @@ static enum outcome judge_installed(struct situation *situation)
 	/*
 	 * There may be no pair; but one that is there and cannot be read must not count for none.
 	 */
-	if (outcome == OUTCOME_FILE_IO || outcome == OUTCOME_FILE_DENIED ||
-	    outcome == OUTCOME_NO_MEMORY)
+	if (file_is_unreadable(outcome))
 		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
 	snprintf(situation->no_pair, sizeof(situation->no_pair), "%s", outcome_reason(outcome));
 	/* Without its key the certificate still says what would be a step back. */
@@ -134,9 +133,12 @@ static enum outcome choose_staged(struct situation *situation)
 		.installed_arrived = situation->installed.arrived,
 		.now = situation->now,
 	};
+	enum outcome outcome;
 
-	if (!situation->options->force &&
-	    record_read(situation->install.state, RECORD_REJECTED, &situation->rejected))
+	outcome = record_read(situation->install.state, RECORD_REJECTED, &situation->rejected);
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "%s", situation->conf.state_dir);
+	if (!situation->options->force && !record_is_empty(&situation->rejected))
 		rules.rejected = &situation->rejected;
 	return staging_choose(&rules, &situation->staging);
 }

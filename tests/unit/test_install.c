@@ -66,7 +66,7 @@ static void a_pair_is_installed_and_awaits_its_reload(void **state)
 
 	(void)state;
 	assert_false(install_is_pending(&install));
-	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &pair, &none, true), OUTCOME_OK);
 	installed_is(&pair);
 	assert_int_equal(mode_of("cert.pem"), S_IFREG | 0644);
 	assert_int_equal(mode_of("key.pem"), S_IFREG | 0600);
@@ -81,7 +81,7 @@ static void there_is_nothing_to_recover_after_a_whole_run(void **state)
 
 	(void)state;
 	assert_int_equal(install_recover(&install), OUTCOME_OK);
-	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &pair, &none, true), OUTCOME_OK);
 	assert_int_equal(install_recover(&install), OUTCOME_OK);
 	installed_is(&pair);
 }
@@ -99,7 +99,7 @@ static void what_the_record_names_is_completed(void **state)
 	_cleanup_(pair_clear) struct pair old = new_pair(), new = new_pair(), none = { 0 };
 
 	(void)state;
-	assert_int_equal(install_pair(&install, &old, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &old, &none, true), OUTCOME_OK);
 	assert_int_equal(install_mark_pending(&install, &new), OUTCOME_OK);
 	put("key.pem", &new.key);
 	put(".cert.pem.new", &new.chain);
@@ -113,7 +113,7 @@ static void temporaries_that_the_record_does_not_name_are_removed(void **state)
 	_cleanup_(pair_clear) struct pair old = new_pair(), new = new_pair(), none = { 0 };
 
 	(void)state;
-	assert_int_equal(install_pair(&install, &old, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &old, &none, true), OUTCOME_OK);
 	put(".key.pem.new", &new.key);
 	put(".cert.pem.new", &new.chain);
 	assert_int_equal(install_recover(&install), OUTCOME_OK);
@@ -125,7 +125,7 @@ static void a_half_written_record_names_nothing(void **state)
 	_cleanup_(pair_clear) struct pair old = new_pair(), new = new_pair(), none = { 0 };
 
 	(void)state;
-	assert_int_equal(install_pair(&install, &old, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &old, &none, true), OUTCOME_OK);
 	scratch_write("state/pending", "0123", 4);
 	put(".key.pem.new", &new.key);
 	assert_int_equal(install_recover(&install), OUTCOME_OK);
@@ -137,12 +137,12 @@ static void a_link_is_not_the_real_thing_and_is_replaced(void **state)
 	_cleanup_(pair_clear) struct pair pair = new_pair(), none = PAIR_NONE;
 
 	(void)state;
-	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &pair, &none, true), OUTCOME_OK);
 	assert_true(install_is_real(&install));
 	assert_int_equal(renameat(install.ssl, "key.pem", install.ssl, "elsewhere.pem"), 0);
 	assert_int_equal(symlinkat("elsewhere.pem", install.ssl, "key.pem"), 0);
 	assert_false(install_is_real(&install));
-	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &pair, &none, true), OUTCOME_OK);
 	assert_true(install_is_real(&install));
 	assert_int_equal(mode_of("elsewhere.pem"), S_IFREG | 0600);
 }
@@ -152,7 +152,7 @@ static void a_mode_that_was_changed_is_corrected(void **state)
 	_cleanup_(pair_clear) struct pair pair = new_pair(), none = PAIR_NONE;
 
 	(void)state;
-	assert_int_equal(install_pair(&install, &pair, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &pair, &none, true), OUTCOME_OK);
 	assert_int_equal(fchmodat(install.ssl, "key.pem", 0644, 0), 0);
 	assert_int_equal(install_correct_modes(&install), OUTCOME_OK);
 	assert_int_equal(mode_of("key.pem"), S_IFREG | 0600);
@@ -167,7 +167,7 @@ static void a_pair_that_cannot_be_put_whole_is_not_put_at_all(void **state)
 	(void)state;
 	put("key.pem", &old.key);
 	assert_int_equal(mkdirat(install.ssl, "cert.pem", 0755), 0);
-	assert_int_equal(install_pair(&install, &new, &old), OUTCOME_FILE_UNSAFE);
+	assert_int_equal(install_pair(&install, &new, &old, true), OUTCOME_FILE_UNSAFE);
 	assert_contains(outcome_reason(OUTCOME_FILE_UNSAFE), "cert.pem");
 	assert_int_equal(file_read(install.ssl, "key.pem", FILE_STAGED, BUNDLE_BYTES_MAX, &key),
 			 OUTCOME_OK);
@@ -204,13 +204,13 @@ static void the_pair_before_is_kept_alone(void **state)
 					  third = new_pair(), none = PAIR_NONE;
 
 	(void)state;
-	assert_int_equal(install_pair(&install, &first, &none), OUTCOME_OK);
-	assert_int_equal(install_pair(&install, &second, &first), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &first, &none, true), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &second, &first, true), OUTCOME_OK);
 	previous_is(&first);
-	assert_int_equal(install_pair(&install, &third, &second), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &third, &second, true), OUTCOME_OK);
 	previous_is(&second);
 	/* Nothing that is no pair takes its place. */
-	assert_int_equal(install_pair(&install, &first, &none), OUTCOME_OK);
+	assert_int_equal(install_pair(&install, &first, &none, true), OUTCOME_OK);
 	previous_is(&second);
 }
 

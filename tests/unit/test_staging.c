@@ -257,7 +257,8 @@ static struct record record_of(const char *name)
 			 OUTCOME_OK);
 	assert_int_equal(record_write(scratch_fd, RECORD_REJECTED, &pair, "imaps: refused"),
 			 OUTCOME_OK);
-	assert_true(record_read(scratch_fd, RECORD_REJECTED, &record));
+	assert_int_equal(record_read(scratch_fd, RECORD_REJECTED, &record), OUTCOME_OK);
+	assert_false(record_is_empty(&record));
 	return record;
 }
 
