@@ -142,6 +142,10 @@ $(B)/at_call: tests/torture/at_call.c $(B)/dependencies
 	$(SAY) CC $<
 	$(Q)$(COMPILE) $(LINK) -o $@ $< $$(pkg-config --libs libseccomp)
 
+$(B)/clock.so: tests/torture/clock.c $(B)/dependencies
+	$(SAY) CC $<
+	$(Q)$(COMPILE) -fPIC -shared -o $@ $<
+
 # Hostile input made up by libFuzzer, for FUZZ_SECONDS with each target of tests/fuzz.
 FUZZ_SECONDS ?= 60
 fuzz: fuzzers

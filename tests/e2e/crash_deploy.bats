@@ -1,24 +1,70 @@
 #!/usr/bin/env bats
 # certdeploy is killed at each of its system calls, and has each of them fail: the next run mends it.
 
-# shellcheck disable=SC2030,SC2031,SC2317 # each test is a process of its own; try_all calls what is defined here
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154,SC2317 # each test is a process of its own; try_all calls what is defined here
 
 load deploy
 load crash
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
 	deploy_setup_file
 	crash_setup_file
+	# Every service loads it, and no client gets a handshake: see deploy_verify.bats.
+	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:brainpoolP256r1 from='1 day ago'
+	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:brainpoolP256r1 from='1 hour ago'
 }
 
 setup() {
 	deploy_setup
 	mkdir "$STATE"
-	put_generation "$PAIRS/new"
+	start_stand_in
+	configure
+	INSTALLED=$PAIRS/current NEW=$PAIRS/new
+}
+
+teardown() {
+	kill "$stand_in"
+	for mounted in "$STATE" "$SSL"; do
+		! mountpoint -q "$mounted" || umount "$mounted"
+	done
 }
 
 teardown_file() {
 	put_lab_tree_back
+}
+
+# Services and a docker command that answer at once and keep no state from one run to the next.
+start_stand_in() {
+	python3 "$TOP/tests/e2e/stand_in.py" "$SSL/cert.pem" "$SSL/key.pem" "$BATS_TEST_TMPDIR" \
+		>"$BATS_TEST_TMPDIR/stand_in.log" 2>&1 3>&- 4>&- &
+	stand_in=$!
+	await test -e "$BATS_TEST_TMPDIR/control"
+	cat "$BATS_TEST_TMPDIR/ports" >>"$ROOT/mailcow.conf"
+	DOCKER=$BATS_TEST_TMPDIR/docker
+	cat >"$DOCKER" <<-STAND_IN
+		#!/bin/bash
+		ask() {
+			exec {control}<>/dev/tcp/127.0.0.1/$(cat "$BATS_TEST_TMPDIR/control")
+			echo "\$@" >&"\$control"
+			read -r answer <&"\$control"
+		}
+		case "\$*" in
+		ps*) printf '%s\trunning\t%s-mailcow\tFalse\t\n' postfix postfix dovecot dovecot nginx nginx ;;
+		exec*reload* | restart*) ask load "\$2" && exit "\$answer" ;;
+		stage*) ask load "\$2" "\$3/fullchain.pem" "\$3/privkey.pem" && exit "\$answer" ;;
+		loaded) ask loaded && echo "\$answer" ;;
+		esac
+	STAND_IN
+	chmod 0755 "$DOCKER"
+}
+
+set_stage() {
+	local service
+	for service in postfix dovecot nginx; do
+		"$DOCKER" stage "$service" "$INSTALLED"
+	done
 }
 
 faulty() {
@@ -29,33 +75,301 @@ normal() {
 	"$PROGRAM" -c "$CONF"
 }
 
-unharmed() {
-	keys_are_kept "$SSL" "$STAGING" "$STATE"
+is_pair() { # PAIR CERT KEY
+	cmp -s "$1/fullchain.pem" "$2" && cmp -s "$1/privkey.pem" "$3"
+}
+
+is_kept() { # PAIR
+	is_pair "$1" "$STATE"/previous/[!.]*/fullchain.pem "$STATE"/previous/[!.]*/privkey.pem
+}
+
+# Killed between the two renames it leaves no pair, but then there is more to come; the old one is never lost.
+unharmed() { # STATUS
+	keys_are_kept "${SCENE[@]}" || return 1
+	is_pair "$INSTALLED" "$SSL/cert.pem" "$SSL/key.pem" && return
+	is_kept "$PAIRS/current" || { echo 'the previous pair is lost'; return 1; }
+	is_pair "$NEW" "$SSL/cert.pem" "$SSL/key.pem" || [ "$1" -eq "$KILLED" ] || is_still_cut_off || {
+		echo 'what is installed is no pair'
+		return 1
+	}
+}
+
+# It was no pair when the run began, and what it was to become is there.
+is_still_cut_off() {
+	[ -n "${CUT_OFF:-}" ] && cmp -s "$SSL/.cert.pem.new" "$CUT_OFF/fullchain.pem" &&
+		cmp -s "$SSL/key.pem" "$CUT_OFF/privkey.pem"
+}
+
+loaded_is() { # PAIR
+	[ "$("$DOCKER" loaded)" = "$(fingerprint "$1/leaf.pem" | tr -d : | tr A-F a-f)" ]
+}
+
+# has_become PAIR: it is what is installed and loaded; the pair before it is kept, and nothing else
+has_become() {
+	keys_are_kept "${SCENE[@]}" && installed_is "$1" && nothing_left_over &&
+		[ "$(stat -c %a "$SSL/cert.pem" "$SSL/key.pem" | paste -sd' ')" = '644 600' ] &&
+		is_kept "$PAIRS/current" && [ "$(find "$STATE/previous" -mindepth 1 -maxdepth 1 -printf x)" = x ] &&
+		loaded_is "$1"
 }
 
 mended() {
-	unharmed && installed_is "$PAIRS/new" && staging_is_empty && nothing_left_over &&
-		[ "$(stat -c %a "$SSL/cert.pem" "$SSL/key.pem" | paste -sd' ')" = '644 600' ] &&
-		cmp "$STATE"/previous/*/fullchain.pem "$PAIRS/current/fullchain.pem" &&
-		cmp "$STATE"/previous/*/privkey.pem "$PAIRS/current/privkey.pem"
+	has_become "$NEW" && staging_is_empty && [ "$(ls -A "$STATE")" = previous ]
+}
+
+# --- a new pair ---
+
+without_a_look() {
+	put_generation "$PAIRS/new"
+	scene_is_set "$SSL" "$STAGING" "$STATE"
 }
 
 @test "certdeploy killed at a system call: the next run brings it to its end" {
-	scene_is_set "$SSL" "$STAGING" "$STATE"
-	try_all kill 'certdeploy killed'
+	without_a_look
+	try_all kill 'certdeploy without verification, killed'
 }
 
 @test "certdeploy with a system call that fails: the next run brings it to its end" {
-	scene_is_set "$SSL" "$STAGING" "$STATE"
-	try_all fail 'certdeploy failed'
+	without_a_look
+	try_all fail 'certdeploy without verification, failed'
 }
 
-# What is served counts as well: a faulty run may have left the services with either pair.
-@test "certdeploy killed while it proves what is served: the next run brings it to its end" {
-	CRASH_EVERY=$((CRASH_EVERY * 4))
+# One endpoint of each service: it is the same with all nine, and takes three times as long.
+configure_look() {
+	VERIFY=on
+	configure '[verify]' 'settle = 300ms' 'endpoints = submission=off smtps=off imap=off pop3=off pop3s=off sieve=off'
+}
+
+with_a_look() {
+	put_generation "$PAIRS/new"
+	configure_look
+	scene_is_set "$SSL" "$STAGING" "$STATE"
+}
+
+@test "certdeploy killed while it looks at what is served" {
+	with_a_look
+	try_all kill 'certdeploy, killed'
+}
+
+@test "certdeploy with a system call that fails while it looks at what is served" {
+	with_a_look
+	try_all fail 'certdeploy, failed'
+}
+
+# Each run takes seconds; as the last one left them, some services serve the one pair and some the other.
+@test "certdeploy killed while it has the real services load the pair" {
+	CRASH_EVERY=$((CRASH_EVERY * 8))
+	DOCKER=$LAB_DOCKER
 	VERIFY=on use_lab_tree
 	put_installed "$PAIRS/current"
 	everybody_reloads
+	put_generation "$PAIRS/new"
 	scene_is_set "$SSL" "$STAGING" "$STATE"
-	try_all kill 'certdeploy killed while proving'
+	set_stage() { :; }
+	loaded_is() { all_serve "$(fingerprint "$1/leaf.pem")"; }
+	try_all kill 'certdeploy with the real services, killed'
+}
+
+# --- what killed runs left ---
+
+# cut_off PAIR N: kill a run at its N-th rename, that of PAIR's cert.pem, with its key.pem in place
+cut_off() {
+	CUT_OFF=$1
+	set_scene
+	traced "$BATS_TEST_TMPDIR/trace" -e trace=renameat -e "inject=renameat:signal=KILL:when=$2" --
+	[ "$status" -eq "$KILLED" ]
+	is_still_cut_off
+	scene_is_set "${SCENE[@]}"
+}
+
+@test "a run that completes one killed between the two renames has a system call that fails" {
+	with_a_look
+	cut_off "$PAIRS/new" 4
+	try_all fail 'certdeploy after a cut-off run, failed'
+}
+
+@test "a run that completes one killed between the two renames is killed itself" {
+	with_a_look
+	cut_off "$PAIRS/new" 4
+	try_all kill 'certdeploy after a cut-off run, killed'
+}
+
+# --- a bad pair ---
+
+with_a_bad_pair() {
+	put_generation "$PAIRS/unusable"
+	configure_look
+	NEW=$PAIRS/unusable
+	NORMAL_STATUS=69
+	scene_is_set "$SSL" "$STAGING" "$STATE"
+	mended() {
+		has_become "$PAIRS/current" && [ "$(ls -A "$STATE")" = $'previous\nrejected' ] &&
+			[ -d "$GENERATION" ]
+	}
+}
+
+@test "certdeploy killed as it rolls back" {
+	with_a_bad_pair
+	try_all kill 'certdeploy with a bad pair, killed'
+}
+
+@test "certdeploy with a system call that fails as it rolls back" {
+	with_a_bad_pair
+	try_all fail 'certdeploy with a bad pair, failed'
+}
+
+@test "a run that completes a rollback killed between the two renames has a system call that fails" {
+	with_a_bad_pair
+	cut_off "$PAIRS/current" 8
+	try_all fail 'certdeploy after a cut-off rollback, failed'
+}
+
+# is_killed_at TEXT: the next run is, by the docker command whose arguments have that in it
+is_killed_at() {
+	sed -i "2i case \"\$*\" in *$1*) kill -KILL \"\$PPID\" && exit ;; esac" "$DOCKER"
+	certdeploy
+	[ "$status" -eq "$KILLED" ]
+	sed -i 2d "$DOCKER"
+}
+
+@test "two bad pairs in a row, with a run killed in between: the pair that was proved is put back" {
+	with_a_bad_pair
+	set_scene
+	is_killed_at reload
+	installed_is "$PAIRS/unusable"
+	put_generation "$PAIRS/unusable-too" 11
+	certdeploy
+	expect 69 "$(fingerprint "$PAIRS/unusable-too/leaf.pem") was rolled back: $(fingerprint "$PAIRS/current/leaf.pem")"
+	has_become "$PAIRS/current"
+}
+
+@test "a good pair after a bad one whose run was killed: the pair that was proved is kept" {
+	with_a_bad_pair
+	make_pair "$BATS_TEST_TMPDIR/latest" from='1 hour ago'
+	set_scene
+	is_killed_at reload
+	put_generation "$BATS_TEST_TMPDIR/latest" 11
+	certdeploy
+	expect 0 "deployed $(fingerprint "$BATS_TEST_TMPDIR/latest/leaf.pem")"
+	has_become "$BATS_TEST_TMPDIR/latest"
+}
+
+@test "the same pair once more, with --force: the one before it is kept" {
+	with_a_look
+	set_scene
+	normal
+	put_flat "$PAIRS/new"
+	certdeploy --force
+	expect 0 deployed
+	has_become "$PAIRS/new"
+}
+
+# --- other mishaps ---
+
+@test "many runs at once: one of them deploys, and each other one says that a run is under way or has nothing to do" {
+	with_a_look
+	set_scene
+	many_at_once "$PROGRAM" -c "$CONF"
+	[[ $statuses =~ ^0(\ 0)*(\ 75)*$ ]]
+	[ "$(grep -c 'certdeploy: deployed' <<<"$output")" -eq 1 ]
+	[ "$(grep -c "error: $STATE: another run is under way" <<<"$output")" -eq "$(grep -o 75 <<<"$statuses" | wc -l)" ]
+	mended
+}
+
+@test "a run that is killed gives its lock back" {
+	with_a_look
+	set_scene
+	is_killed_at reload
+	normal
+	mended
+}
+
+@test "the state directory's disk is full: the old pair stays as long as there is no room for all" {
+	local size
+	with_a_look
+	set_scene
+	mount -t tmpfs -o size=4k,mode=0700 full "$STATE"
+	for size in 4k 8k; do
+		mount -o remount,size=$size "$STATE"
+		certdeploy
+		expect 73 'No space left on device' 'free space (df)'
+		installed_is "$PAIRS/current"
+		[ -z "$(find "$SSL" -name '.*.new')" ]
+	done
+	mount -o remount,size=1m "$STATE"
+	certdeploy
+	expect 0 deployed
+	mended
+}
+
+@test "a run that was cut off, and then data/assets/ssl is read-only: it says so, and completes it later" {
+	with_a_look
+	cut_off "$PAIRS/new" 4
+	mount --bind "$SSL" "$SSL"
+	mount -o remount,bind,ro "$SSL"
+	certdeploy
+	expect 73 "$SSL" 'Read-only file system'
+	is_still_cut_off
+	umount "$SSL"
+	certdeploy
+	expect 0 'an interrupted installation was completed'
+	mended
+}
+
+@test "the clock is wrong by a year: the pair is refused and kept, and deployed when the clock is right" {
+	local before date
+	with_a_look
+	set_scene
+	before=$(snapshot "$SSL" "$STAGING" "$STATE")
+	for date in '1 year ago' '1 year'; do
+		at_time "$date" certdeploy
+		expect 65 "refused: $GENERATION: the certificate"
+		same "$before" "$(snapshot "$SSL" "$STAGING" "$STATE")"
+	done
+	normal
+	mended
+}
+
+@test "a pair that was deployed while the clock was wrong does not keep the next one out" {
+	local date pair=$BATS_TEST_TMPDIR/then
+	with_a_look
+	for date in '1 year ago' '1 year'; do
+		set_scene
+		rm -rf "$pair" "$GENERATION"
+		make_pair "$pair" from="$date 2 days ago" to="$date 60 days"
+		put_generation "$pair"
+		at_time "$date" certdeploy
+		expect 0 "deployed $(fingerprint "$pair/leaf.pem")"
+		put_generation "$PAIRS/new"
+		certdeploy
+		expect 0 "deployed $(fingerprint "$PAIRS/new/leaf.pem")"
+		installed_is "$PAIRS/new"
+		is_kept "$pair"
+	done
+}
+
+@test "what a killed push left half-made is removed when it is an hour old" {
+	with_a_look
+	set_scene
+	mv "$GENERATION" "$STAGING/.${GENERATION##*/}.part"
+	at_time '50 minutes' certdeploy
+	expect 0 'nothing to do'
+	[ -n "$(ls -A "$STAGING")" ]
+	at_time '70 minutes' certdeploy
+	expect 0 'nothing to do'
+	staging_is_empty
+}
+
+@test "a generation that comes while another one is deployed is left for the next run" {
+	with_a_look
+	make_pair "$BATS_TEST_TMPDIR/latest" from='1 hour ago'
+	put_generation "$BATS_TEST_TMPDIR/latest" 11
+	mv "$GENERATION" "$BATS_TEST_TMPDIR/coming"
+	set_scene
+	sed -i "2i case \"\$*\" in *reload*) mv '$BATS_TEST_TMPDIR/coming' '$GENERATION' 2>/dev/null ;; esac" "$DOCKER"
+	certdeploy
+	expect 0 "deployed $(fingerprint "$PAIRS/new/leaf.pem")"
+	[ -d "$GENERATION" ]
+	certdeploy
+	expect 0 "deployed $(fingerprint "$BATS_TEST_TMPDIR/latest/leaf.pem")"
+	staging_is_empty
 }

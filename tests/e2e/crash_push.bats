@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # certpush is killed at each of its system calls, and has each of them fail: the next run mends it.
 
-# shellcheck disable=SC2030,SC2031,SC2317 # each test is a process of its own; try_all calls what is defined here
+# shellcheck disable=SC2030,SC2031,SC2154,SC2317 # each test is a process of its own; try_all calls what is defined here
 
 load push
 load crash
@@ -24,6 +24,7 @@ setup() {
 
 teardown() {
 	push_teardown
+	! mountpoint -q "$STATE" || umount "$STATE"
 }
 
 # What was pushed by the run before is on the other host, and no part of the scene.
@@ -36,7 +37,8 @@ normal() {
 	"$PROGRAM" -c "$CONF"
 }
 
-# What has its final name is whole; and what is remembered is there.
+# What has its final name is whole; and what is remembered is there. What was killed may leave a half-made directory,
+# which certdeploy removes: see crash_deploy.bats.
 unharmed() {
 	local generation whole=0
 	for generation in "$STAGING"/*/; do
@@ -53,7 +55,7 @@ unharmed() {
 
 mended() {
 	unharmed && [ "$(cat "$STATE/last_fp")" = "$(fingerprint "$PAIRS/mail/leaf.pem")" ] &&
-		[ -z "$(find "$STATE" -name '.*.new')" ]
+		[ "$(ls -A "$STATE")" = last_fp ] && "$PROGRAM" -c "$CONF" 2>&1 | grep -q 'nothing to do'
 }
 
 @test "certpush killed at a system call: the next run brings it to its end" {
@@ -62,4 +64,48 @@ mended() {
 
 @test "certpush with a system call that fails: the next run brings it to its end" {
 	try_all fail 'certpush failed'
+}
+
+# --- other mishaps ---
+
+@test "many runs at once: one of them pushes, and each other one says that a run is under way or has nothing to do" {
+	many_at_once "$PROGRAM" -c "$CONF"
+	[[ $statuses =~ ^0(\ 0)*(\ 75)*$ ]]
+	[ "$(grep -c 'certpush: pushed' <<<"$output")" -eq 1 ]
+	[ "$(grep -c "error: $STATE: another run is under way" <<<"$output")" -eq "$(grep -o 75 <<<"$statuses" | wc -l)" ]
+	pushed "$PAIRS/mail"
+}
+
+@test "a run that is killed while it pushes gives its lock back" {
+	with_fault fsync:delay_enter=600000
+	begin --
+	await compgen -G "$STAGING/.*.part/fullchain.pem"
+	kill -KILL "$JOB"
+	finish
+	[ "$status" -eq "$KILLED" ]
+	normal
+	mended
+}
+
+@test "the state directory's disk is full: pushed, but not remembered; pushed again when there is room" {
+	mount -t tmpfs -o size=4k,mode=0700 full "$STATE"
+	echo filled >"$STATE/something"
+	certpush
+	expect 73 "pushed, but the next run will push again: $STATE" 'No space left on device' 'free space'
+	[ "$(ls -A "$STATE")" = something ]
+	rm "$STATE/something"
+	certpush
+	expect 0 pushed
+	mended
+}
+
+@test "the clock is wrong by a year: nothing is pushed, and it is when the clock is right" {
+	local date
+	for date in '1 year ago' '1 year'; do
+		at_time "$date" certpush
+		refused 65 'npm-5: the certificate'
+		staging_is_empty
+	done
+	normal
+	mended
 }

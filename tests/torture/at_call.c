@@ -1,19 +1,21 @@
 /*
  * at_call - do something to a program at one of its system calls
  *
- *	at_call count FILE PROGRAM [ARGUMENT...]     write a line for each to FILE: its name, and
- *	                                             the errors that it can fail with
- *	at_call kill N PROGRAM [ARGUMENT...]         SIGKILL the process that makes the N-th
- *	at_call ERRNO N PROGRAM [ARGUMENT...]        have the N-th fail so (EIO, ENOSPC, ...)
+ *	at_call count FILE PROGRAM [ARGUMENT...]     write a line for each to FILE: P.N, its name,
+ *	                                             and the errors that it can fail with
+ *	at_call kill P.N PROGRAM [ARGUMENT...]       SIGKILL the process that makes it
+ *	at_call ERRNO P.N PROGRAM [ARGUMENT...]      have it fail so (EIO, ENOSPC, ...)
  *
- * Counted are the calls of the program, from the first line of main() on, and of all processes that
- * it forks and that do not execute another. A call that cannot fail in that way is passed over: the
- * next one that can is made to. Ends as the program does, with 128 + N if a signal N ended it. Exit
- * status 125: there was no such call.
+ * P.N is the N-th call of the P-th process: of the program, which is 0, from the first line of
+ * main() on, and of those that it forks and that do not execute another. A call that cannot fail in
+ * that way is passed over: the next one of that process that can is made to. Ends as the program
+ * does, with 128 + N if a signal N ended it. Exit status 125: there was no such call.
  */
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +30,8 @@
 
 #include <seccomp.h>
 
-#define NO_SUCH_CALL 125
+#define NO_SUCH_CALL  125
+#define PROCESSES_MAX 4096
 #define OPTIONS                                                                                    \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |  \
 	 PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
@@ -41,14 +44,19 @@ enum what {
 
 static struct {
 	enum what what;
-	long at; /* the number of the call */
+	int process;
+	long call; /* of it */
 	int error;
 	FILE *names;
-	long calls;    /* made so far */
-	bool in_main;  /* of the program, after its libraries were loaded */
 	bool done;     /* what was to be done */
 	pid_t failing; /* the process whose call is being made to fail */
 } plan;
+
+/* The first one is the program; ${calls} is how many it has made. */
+static struct process {
+	pid_t pid;
+	long calls;
+} processes[PROCESSES_MAX];
 
 static const struct {
 	const char *name;
@@ -132,15 +140,62 @@ static void __attribute__((noreturn)) die(const char *what)
 	exit(NO_SUCH_CALL);
 }
 
+/* --- processes --- */
+
+static int find_process(pid_t pid)
+{
+	int i = 0;
+
+	while (i < PROCESSES_MAX && processes[i].pid && processes[i].pid != pid)
+		i++;
+	if (i == PROCESSES_MAX)
+		die("too many processes");
+	processes[i].pid = pid;
+	return i;
+}
+
+/* The call that ${pid} is about to make is not made. */
+static int cancel_call(pid_t pid)
+{
+#if defined(__x86_64__)
+	return (int)ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, regs.orig_rax), -1L);
+#elif defined(__aarch64__)
+	int none = -1;
+	struct iovec value = { &none, sizeof(none) };
+
+	return (int)ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &value);
+#else
+#error "how is a system call cancelled here?"
+#endif
+}
+
+static int set_result(pid_t pid, long result)
+{
+#if defined(__x86_64__)
+	return (int)ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, regs.rax), result);
+#elif defined(__aarch64__)
+	struct user_regs_struct registers;
+	struct iovec value = { &registers, sizeof(registers) };
+
+	if (ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &value) < 0)
+		return -1;
+	registers.regs[0] = (unsigned long)result;
+	return (int)ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &value);
+#else
+#error "where is a system call's result here?"
+#endif
+}
+
 /* --- a call --- */
 
 /* protect_process() of command.c comes first, and sets this limit. */
-static bool begins_main(const char *name, const struct user_regs_struct *registers)
+static bool begins_main(const char *name, const struct __ptrace_syscall_info *info)
 {
-	return !strcmp(name, "prlimit64") && registers->rsi == RLIMIT_CORE && registers->rdx;
+	return !strcmp(name, "prlimit64") && info->entry.args[1] == RLIMIT_CORE &&
+	       info->entry.args[2];
 }
 
-static void act(pid_t pid, const char *name, struct user_regs_struct *registers)
+static void act(pid_t pid, const char *name, uint64_t argument)
 {
 	if (plan.what == KILL) {
 		plan.done = true;
@@ -151,42 +206,37 @@ static void act(pid_t pid, const char *name, struct user_regs_struct *registers)
 		return;
 	plan.done = true;
 	plan.failing = pid;
-	registers->orig_rax = (unsigned long)-1;
-	if (ptrace(PTRACE_SETREGS, pid, NULL, registers) < 0)
-		die("PTRACE_SETREGS");
-	fprintf(stderr, "at_call: %ld: %s\n", plan.calls, name);
+	/* Linux closes the descriptor whatever it then returns (close(2)). */
+	if (strncmp(name, "close", strlen("close")) != 0 && cancel_call(pid) < 0)
+		die("cannot cancel the call");
+	fprintf(stderr, "at_call: %d.%ld: %s(%d)\n", plan.process, plan.call, name, (int)argument);
 }
 
-static void enter(pid_t pid)
+static void enter(pid_t pid, const struct __ptrace_syscall_info *info)
 {
-	struct user_regs_struct registers;
-	char *name;
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)info->entry.nr);
+	const int index = find_process(pid);
+	struct process *process = &processes[index];
 
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) < 0)
-		return; /* it was killed meanwhile */
-	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)registers.orig_rax);
 	if (!name)
 		return;
-	plan.in_main |= begins_main(name, &registers);
-	plan.calls += plan.in_main;
-	if (plan.in_main && plan.names)
-		fprintf(plan.names, "%s %s\n", name, errors_of(name));
-	if (plan.what != COUNT && plan.in_main && !plan.done && plan.calls >= plan.at)
-		act(pid, name, &registers);
+	if (index > 0 || process->calls || begins_main(name, info))
+		process->calls++;
+	if (process->calls && plan.names)
+		fprintf(plan.names, "%d.%ld %s %s\n", index, process->calls, name, errors_of(name));
+	if (plan.what != COUNT && !plan.done && index == plan.process && process->calls &&
+	    process->calls >= plan.call)
+		act(pid, name, info->entry.args[0]);
 	free(name);
 }
 
 static void leave(pid_t pid)
 {
-	struct user_regs_struct registers;
-
 	if (plan.failing != pid)
 		return;
 	plan.failing = 0;
-	if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) < 0)
-		return;
-	registers.rax = (unsigned long long)-plan.error;
-	ptrace(PTRACE_SETREGS, pid, NULL, &registers);
+	if (set_result(pid, -plan.error) < 0)
+		die("cannot set the result");
 }
 
 /* --- stops --- */
@@ -198,7 +248,7 @@ static void on_call(pid_t pid)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0)
 		return; /* it was killed meanwhile */
 	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
-		enter(pid);
+		enter(pid, &info);
 	else if (info.op == PTRACE_SYSCALL_INFO_EXIT)
 		leave(pid);
 }
@@ -229,6 +279,7 @@ static int trace(pid_t program)
 		die("the program did not start");
 	if (ptrace(PTRACE_SETOPTIONS, program, NULL, OPTIONS) < 0)
 		die("PTRACE_SETOPTIONS");
+	find_process(program);
 	ptrace(PTRACE_SYSCALL, program, NULL, NULL);
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || (pid < 0 && errno == EINTR)) {
 		if (pid < 0)
@@ -250,7 +301,9 @@ int main(int argc, char *argv[])
 
 	if (argc < 4)
 		return NO_SUCH_CALL;
-	plan.at = strtol(argv[2], NULL, 10);
+	if (strcmp(argv[1], "count") != 0 &&
+	    sscanf(argv[2], "%d.%ld", &plan.process, &plan.call) != 2)
+		die(argv[2]);
 	if (!strcmp(argv[1], "count"))
 		plan.names = fopen(argv[2], "w");
 	else if (!strcmp(argv[1], "kill"))
