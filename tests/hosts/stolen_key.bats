@@ -149,7 +149,7 @@ hold() {
 	stolen connections "${1:-1}" "${2:-2}" <"$BATS_TEST_TMPDIR/until" >"$BATS_TEST_TMPDIR/held" 3>&- &
 	holder=$!
 	exec 5>"$BATS_TEST_TMPDIR/until"
-	local end=$((SECONDS + 1200))
+	local end=$((SECONDS + 3600))
 	until [ -s "$BATS_TEST_TMPDIR/held" ]; do
 		((SECONDS < end)) && kill -0 $holder
 		sleep 0.1

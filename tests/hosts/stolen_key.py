@@ -438,7 +438,8 @@ def late_attempts(matrix, sftp, mine):
     """What changes or ends things, after all the others."""
     ask = asker(matrix, sftp)
     uid = os.environ["STOLEN_KEY_UID"]
-    ask("a unit for a systemd of the user's own", MKDIR, string(f"/run/user/{uid}/systemd") + u32(0), True)
+    # where a systemd of the user's own would read what to run
+    ask(f"a directory in /run/user/{uid}", MKDIR, string(f"/run/user/{uid}/stolen") + u32(0), True)
     ask("rename the generation out of staging", RENAME, string(mine) + string("../stolen"), True)
     ask("rename .ssh into staging", RENAME, string("../.ssh") + string(f"{mine}/ssh"), True)
     ask("rename root's file into staging", RENAME, string("/etc/hostname") + string(f"{mine}/hostname"), True)
