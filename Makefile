@@ -180,4 +180,4 @@ clean:
 .PHONY: all install uninstall demo check bench unit fuzz fuzzers fuzz-targets torture coverage clean
 .DELETE_ON_ERROR:
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
