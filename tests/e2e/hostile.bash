@@ -149,22 +149,27 @@ row() {
 	[ "$2" -eq "$3" ] && [ "$2" -gt 0 ]
 }
 
-# survives_swaps RUNS
+# Time for exchanges between a look at a file and its being opened, and before what follows.
+SLOWLY=(strace -f -qq -o /dev/null -e 'trace=newfstatat,renameat2,unlinkat'
+	-e 'inject=newfstatat,renameat2,unlinkat:delay_exit=2000')
+
+# survives_swaps RUNS WITH NAME [COMMAND...]: COMMAND comes before certdeploy
 survives_swaps() {
 	local begun=$SECONDS what
+	mkdir -p "$BATS_TEST_TMPDIR/pairs"
 	make_pair "$BATS_TEST_TMPDIR/pairs/other" names=DNS:www.example.org from='1 day ago'
-	cp -a "$PAIRS/new" "$BATS_TEST_TMPDIR/pairs/good"
-	cp -a "$PAIRS/current" "$BATS_TEST_TMPDIR/pairs/current"
+	cp -aT "$PAIRS/new" "$BATS_TEST_TMPDIR/pairs/good"
+	cp -aT "$PAIRS/current" "$BATS_TEST_TMPDIR/pairs/current"
 	DOCKER=/bin/false
 	configure '[staging]' "ca_file = $AUTHORITY/root.pem"
 	what=$(status_of "$CANARY")
-	run python3 "$TOP/tests/e2e/swaps.py" "$1" "$BATS_TEST_TMPDIR" "$PROGRAM" -c "$CONF"
+	run python3 "$TOP/tests/e2e/swaps.py" "$1" "$2" "$BATS_TEST_TMPDIR" "${@:4}" "$PROGRAM" -c "$CONF"
 	echo "$output"
 	same "$what" "$(status_of "$CANARY")"
 	[[ ${lines[-1]} =~ ^([0-9]+)\ runs,\ ([0-9]+)\ bad,\ ([0-9]+)\ with\ the\ good\ pair,\ ([0-9]+)\ exchanges$ ]]
 	# He was at it all the time.
 	[ "${BASH_REMATCH[4]}" -gt "$1" ]
-	row 'staged files swapped during the run' "$1" $(($1 - BASH_REMATCH[2])) "$begun"
+	row "$3" "$1" $(($1 - BASH_REMATCH[2])) "$begun"
 }
 
 # survives_flips FORM FILE EVERY BITS: see flips.py

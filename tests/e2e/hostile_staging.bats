@@ -266,5 +266,10 @@ put_odd_names() { # DIRECTORY
 }
 
 @test "what is staged is exchanged while certdeploy runs" {
-	survives_swaps 40
+	survives_swaps 40 all 'runs with exchanges'
+}
+
+@test "what is staged is exchanged between two system calls" {
+	survives_swaps 15 link 'slow runs, exchanges with links' "${SLOWLY[@]}"
+	survives_swaps 15 fifo 'slow runs, exchanges with FIFOs' "${SLOWLY[@]}"
 }

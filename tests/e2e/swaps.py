@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """swaps - run certdeploy while somebody exchanges what is staged, as fast as he can
 
-	swaps.py RUNS DIR COMMAND...
+	swaps.py RUNS WITH DIR COMMAND...
+
+WITH is what is put in the place of a file for a moment: link, fifo, other, or all, which takes turns and exchanges
+and renames the generation's directory as well.
 
 DIR is laid out as hostile.bash does it: incoming, mailcow/data/assets/ssl, state, canary, secrets; in pairs is what
 is exchanged: good, other (of another host), current (what is installed). The one who exchanges is nobody, and
@@ -45,13 +48,19 @@ def write(path, content):
 
 
 def exchange(one, other):
+	"""For a moment, mostly: a good pair has to be there most of the time for anything to be taken."""
+	exchange_once(one, other)
+	exchange_once(one, other)
+
+
+def exchange_once(one, other):
 	if libc.renameat2(AT_FDCWD, one.encode(), AT_FDCWD, other.encode(), RENAME_EXCHANGE):
 		raise OSError(ctypes.get_errno(), one)
 
 
 class Swapper:
-	def __init__(self, pairs, canary):
-		self.pairs, self.canary = pairs, canary
+	def __init__(self, pairs, canary, kind):
+		self.pairs, self.canary, self.kind = pairs, canary, kind
 		self.count = 0
 
 	def make(self, path, what, name):
@@ -83,15 +92,16 @@ class Swapper:
 			os.mkfifo("pool/fifo")
 
 	def swap(self):
-		choice = random.random()
-		if choice < 0.05:
+		choice = random.random() if self.kind == "all" else 1
+		if choice < 0.03:
 			os.rename(GENERATION, SECOND)
 			os.rename(SECOND, GENERATION)
-		elif choice < 0.2:
+		elif choice < 0.1:
 			exchange("pool/" + random.choice(("whole", "whole", "foreign", "link", "nothing", "fifo")), GENERATION)
 		else:
 			name = random.choice((CHAIN, KEY))
-			exchange(f"pool/{random.choice(('good', 'good', 'other', 'link', 'fifo'))}-{name}", f"{GENERATION}/{name}")
+			kind = random.choice(("good", "other", "link", "fifo")) if self.kind == "all" else self.kind
+			exchange(f"pool/{kind}-{name}", f"{GENERATION}/{name}")
 
 	def run(self, report):
 		signal.signal(signal.SIGTERM, lambda *_: (os.write(report, b"%d" % self.count), os._exit(0)))
@@ -108,7 +118,7 @@ class Swapper:
 						shutil.rmtree("pool/new", ignore_errors=True)
 
 
-def start_swapper(directory, pairs):
+def start_swapper(directory, pairs, kind):
 	"""Its pid, and where it says in the end how often."""
 	reads, writes = os.pipe()
 	pid = os.fork()
@@ -119,7 +129,7 @@ def start_swapper(directory, pairs):
 	os.setgroups([])
 	os.setresgid(NOBODY, NOBODY, NOBODY)
 	os.setresuid(NOBODY, NOBODY, NOBODY)
-	Swapper(pairs, f"{directory}/canary").run(writes)
+	Swapper(pairs, f"{directory}/canary", kind).run(writes)
 
 
 # --- the runs ---
@@ -130,6 +140,17 @@ def begin_anew(directory, pairs):
 	write(f"{ssl}/cert.pem", pairs["current", CHAIN])
 	write(f"{ssl}/key.pem", pairs["current", KEY])
 	shutil.rmtree(f"{directory}/state", ignore_errors=True)
+
+
+def run_once(command):
+	with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+			start_new_session=True) as process:
+		try:
+			said, _ = process.communicate(timeout=RUN_SECONDS)
+		except subprocess.TimeoutExpired:
+			os.killpg(process.pid, signal.SIGKILL)
+			said, _ = process.communicate()
+	return process.returncode, said
 
 
 def complaints(directory, pairs, secrets, status, said):
@@ -155,22 +176,21 @@ def complaints(directory, pairs, secrets, status, said):
 
 
 def main():
-	runs, directory, command = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+	runs, kind, directory, command = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
 	pairs = {(what, name): read(f"{directory}/pairs/{what}/{name}")
 		for what in ("good", "other", "current") for name in (CHAIN, KEY)}
 	secrets = read(f"{directory}/secrets").split()
 	bad = deployed = 0
-	swapper, count = start_swapper(directory, pairs)
+	swapper, count = start_swapper(directory, pairs, kind)
 	try:
 		for run in range(runs):
 			begin_anew(directory, pairs)
-			ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-				stderr=subprocess.STDOUT, timeout=RUN_SECONDS, check=False)
-			wrong = list(complaints(directory, pairs, secrets, ended.returncode, ended.stdout))
+			status, said = run_once(command)
+			wrong = list(complaints(directory, pairs, secrets, status, said))
 			deployed += read(f"{directory}/mailcow/data/assets/ssl/cert.pem") == pairs["good", CHAIN]
 			bad += bool(wrong)
 			if wrong:
-				print(f"run {run}: {'; '.join(wrong)}: {ended.stdout!r}", file=sys.stderr)
+				print(f"run {run}: {'; '.join(wrong)}: {said!r}", file=sys.stderr)
 	finally:
 		os.kill(swapper, signal.SIGTERM)
 		os.waitpid(swapper, 0)

@@ -20,7 +20,13 @@ teardown() {
 }
 
 @test "what is staged is exchanged while certdeploy runs" {
-	survives_swaps 10000
+	survives_swaps 10000 all 'runs with exchanges'
+}
+
+@test "what is staged is exchanged between two system calls" {
+	survives_swaps 500 link 'slow runs, exchanges with links' "${SLOWLY[@]}"
+	survives_swaps 500 fifo 'slow runs, exchanges with FIFOs' "${SLOWLY[@]}"
+	survives_swaps 500 other 'slow runs, exchanges with another host'"'"'s pair' "${SLOWLY[@]}"
 }
 
 @test "each bit flipped" {
