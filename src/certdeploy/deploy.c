@@ -101,13 +101,41 @@ static enum outcome reload_unseen(struct situation *situation)
 	return install_finish(&situation->install);
 }
 
+/* --- directories for names of their own --- */
+
+/* Bring the SNI directories in step. True: one was changed. A failure is put into ${complaint}. */
+static bool update_sni(struct situation *situation, enum outcome *complaint, char *words)
+{
+	bool changed = false;
+	enum outcome updated;
+
+	*complaint = situation_compare_sni(situation, &situation->installed);
+	snprintf(words, REASON_MAX, "%s", outcome_reason(*complaint));
+	if (deploy_conf_sni(&situation->conf) != DEPLOY_SNI_UPDATE)
+		return false;
+	updated = sni_update(situation->install.ssl, &situation->installed, &situation->sni);
+	if (outcome_failed(updated)) {
+		*complaint = outcome_in(updated, "%s", situation->mailcow.ssl_dir);
+		snprintf(words, REASON_MAX, "%s", outcome_reason(updated));
+	}
+	for (size_t i = 0; i < situation->sni.count; i++) {
+		if (!situation->sni.directory[i].updated)
+			continue;
+		changed = true;
+		journal_log(OUTCOME_SNI_UPDATED, "%s/%s has the installed pair now",
+			    situation->mailcow.ssl_dir, situation->sni.directory[i].name);
+	}
+	return changed;
+}
+
 /* --- rolling back --- */
 
 static enum outcome put_previous_back(struct situation *situation, struct history *history,
 				      const char *reason)
 {
 	struct pair failed = situation->installed;
-	enum outcome outcome;
+	enum outcome outcome, complaint;
+	char words[REASON_MAX];
 
 	outcome = record_write(situation->install.state, RECORD_REJECTED, &failed, reason);
 	if (!outcome_failed(outcome))
@@ -119,6 +147,10 @@ static enum outcome put_previous_back(struct situation *situation, struct histor
 	outcome = sni_restore(situation->install.ssl, &situation->sni);
 	if (outcome_failed(outcome))
 		journal_outcome(outcome_in(outcome, "%s", situation->mailcow.ssl_dir));
+	/* An earlier run may have put the failed pair there, which knew what was there before. */
+	update_sni(situation, &complaint, words);
+	if (outcome_failed(complaint))
+		journal_log(complaint, "%s", words);
 	journal_step("the previous certificate %s is in place again", wanted(situation));
 	return OUTCOME_OK;
 }
@@ -225,31 +257,6 @@ static enum outcome conclude(enum outcome outcome, enum outcome complaint, const
 	}
 	journal_outcome(outcome);
 	return outcome_because(complaint, "%s", words);
-}
-
-/* Bring the SNI directories in step. True: one was changed. A failure is put into ${complaint}. */
-static bool update_sni(struct situation *situation, enum outcome *complaint, char *words)
-{
-	bool changed = false;
-	enum outcome updated;
-
-	*complaint = situation_compare_sni(situation, &situation->installed);
-	snprintf(words, REASON_MAX, "%s", outcome_reason(*complaint));
-	if (deploy_conf_sni(&situation->conf) != DEPLOY_SNI_UPDATE)
-		return false;
-	updated = sni_update(situation->install.ssl, &situation->installed, &situation->sni);
-	if (outcome_failed(updated)) {
-		*complaint = outcome_in(updated, "%s", situation->mailcow.ssl_dir);
-		snprintf(words, REASON_MAX, "%s", outcome_reason(updated));
-	}
-	for (size_t i = 0; i < situation->sni.count; i++) {
-		if (!situation->sni.directory[i].updated)
-			continue;
-		changed = true;
-		journal_log(OUTCOME_SNI_UPDATED, "%s/%s has the installed pair now",
-			    situation->mailcow.ssl_dir, situation->sni.directory[i].name);
-	}
-	return changed;
 }
 
 static enum outcome deployed(const struct situation *situation, enum outcome outcome)
