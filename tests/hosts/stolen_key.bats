@@ -143,7 +143,7 @@ nobody_there() { [ -z "$(processes)" ]; }
 	mail test ! -e "/run/user/$(uid)"
 }
 
-# hold [N [HELD]]: log in and stay until release; what it said is in $BATS_TEST_TMPDIR/held.
+# hold [N [WAVE]]: log in and stay until release; what it said is in $BATS_TEST_TMPDIR/held.
 hold() {
 	mkfifo "$BATS_TEST_TMPDIR/until"
 	stolen connections "${1:-1}" "${2:-2}" <"$BATS_TEST_TMPDIR/until" >"$BATS_TEST_TMPDIR/held" 3>&- &

@@ -2,7 +2,7 @@
 """stolen_key - everything that somebody may try with the push key, and what comes of it
 
     stolen_key.py HOST KEY VICTIM               the matrix
-    stolen_key.py HOST KEY connections N HELD   log in N times, and hold on to HELD of them at once
+    stolen_key.py HOST KEY connections N WAVE   log in N times, and let all go after each WAVE of them
     stolen_key.py HOST KEY fill MIB             upload MIB mebibytes in files of one
 
 VICTIM is a generation in the staging directory that somebody else has pushed. Prints one line an attempt, and
@@ -465,22 +465,32 @@ def run_matrix(host, key, victim):
 
 # --- a lot of it ------------------------------------------------------------------------------------------------
 
-def connections(host, key, number, hold):
-    """Log in ${number} times, ${hold} at once, each with an SFTP server of its own."""
-    held, served, most = [], 0, 0
-    for _ in range(number):
-        try:
-            ssh = Ssh(host, key)
-            held.append((ssh, Sftp(ssh)))
-            served += 1
-        except (Gone, OSError):
+def served(host, key):
+    """A connection with an SFTP server of its own, or None."""
+    ssh = None
+    try:
+        ssh = Ssh(host, key)
+        Sftp(ssh)
+        return ssh
+    except (Gone, Hung, OSError):
+        if ssh:
             ssh.close()
-        most = max(most, len(held))
-        if len(held) == hold:
-            for ssh, _ in held:
+        return None
+
+
+def connections(host, key, number, wave):
+    """Log in ${number} times, and hold on to what is served until ${wave} of them were tried."""
+    held, total, most = [], 0, 0
+    for tried in range(number):
+        if tried % wave == 0:
+            for ssh in held:
                 ssh.close()
             held = []
-    print(f"{number} logins, {served} served, at most {most} at once")
+        if ssh := served(host, key):
+            held.append(ssh)
+            total += 1
+        most = max(most, len(held))
+    print(f"{number} logins, {total} served, at most {most} at once")
     sys.stdout.flush()
     # until the caller has looked around
     sys.stdin.read()
