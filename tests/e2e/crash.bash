@@ -14,7 +14,7 @@
 #
 # Every CRASH_EVERY-th call is tried (1: all of them, which takes hours); each test begins at another one.
 
-CRASH_EVERY=${CRASH_EVERY:-293}
+CRASH_EVERY=${CRASH_EVERY:-499}
 # A guard against hanging, not an assertion.
 HANGS_S=100
 # What was killed.
