@@ -18,22 +18,26 @@ with_fault() { # INJECTION
 	traced "$BATS_TEST_TMPDIR/trace" -f -e trace=seccomp -e "inject=$1" --
 }
 
-@test "a judge that is killed is a failure like any other: the pair is refused, and what is installed stays" {
+@test "a judge that is killed is a failure like any other: nothing is changed, and the next run goes on" {
 	local before
 	put_generation "$PAIRS/new"
 	before=$(snapshot "$SSL" "$STAGING")
 	with_fault seccomp:signal=KILL
-	expect 65 'refused' 'the process for judging the pair was ended by signal KILL' 'it may be an attack'
+	expect 65 "$SSL: the process for judging the pair was ended by signal KILL" 'it may be an attack'
 	same "$before" "$(snapshot "$SSL" "$STAGING")"
 	nothing_left_over
 	certdeploy
 	expect 0 deployed
 }
 
-@test "a judge that crashes is told with the signal" {
+@test "a staged pair whose judge crashes is refused, and what is installed stays" {
+	local before
+	rm "$SSL/cert.pem" "$SSL/key.pem"
 	put_generation "$PAIRS/new"
+	before=$(snapshot "$SSL" "$STAGING")
 	with_fault seccomp:signal=SEGV
-	expect 65 'refused' 'the process for judging the pair was ended by signal SEGV'
+	expect 65 "refused: $GENERATION: the process for judging the pair was ended by signal SEGV"
+	same "$before" "$(snapshot "$SSL" "$STAGING")"
 }
 
 @test "without a filter nothing is read: no certificate is judged, and nothing is changed" {
