@@ -2,6 +2,8 @@
 #ifndef MAKE_PAIR_H
 #define MAKE_PAIR_H
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -36,8 +38,7 @@ struct make_certificate {
 	const struct identity *issuer; /* NULL: signed with its own key */
 };
 
-/* A new key: "RSA 2048", "RSA-PSS 2048", "EC P-256" or any other curve, "ED25519", "ED448". */
-static inline EVP_PKEY *make_key(const char *kind)
+static inline EVP_PKEY *generate_key(const char *kind)
 {
 	EVP_PKEY *key;
 	int bits;
@@ -61,6 +62,41 @@ static inline EVP_PKEY *make_key(const char *kind)
 	}
 	assert_non_null(key);
 	return key;
+}
+
+/*
+ * The ${number}-th RSA key of a process takes valgrind most of a minute: one of an earlier run is
+ * taken where $CERTSYNC_UNIT_KEYS is a directory for them.
+ */
+static inline EVP_PKEY *generate_once(const char *directory, const char *kind, int number)
+{
+	EVP_PKEY *key = NULL;
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s-%d.pem", directory, kind, number);
+	file = fopen(path, "r");
+	if (file) {
+		key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+		assert_non_null(key);
+	} else {
+		key = generate_key(kind);
+		file = fopen(path, "w");
+		assert_non_null(file);
+		assert_true(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL));
+	}
+	fclose(file);
+	return key;
+}
+
+/* A new key: "RSA 2048", "RSA-PSS 2048", "EC P-256" or any other curve, "ED25519", "ED448". */
+static inline EVP_PKEY *make_key(const char *kind)
+{
+	const char *directory = getenv("CERTSYNC_UNIT_KEYS");
+	static int number;
+
+	return directory && !strncmp(kind, "RSA", 3) ? generate_once(directory, kind, ++number)
+						     : generate_key(kind);
 }
 
 static inline void make_extension(X509 *certificate, int nid, const char *value)
