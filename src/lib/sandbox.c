@@ -53,7 +53,7 @@ static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-	struct __user_cap_data_struct ours[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct ours[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
 	/* A service that has none is not allowed to change them either. */
 	if (!syscall(SYS_capget, &header, ours) && !memcmp(ours, none, sizeof(none)))
