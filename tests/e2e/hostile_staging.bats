@@ -17,6 +17,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${LEASE:-}" ] || kill "$LEASE"
 	! mountpoint -q "$STAGING" || umount "$STAGING"
 	hostile_teardown
 }
@@ -80,7 +81,6 @@ put_generation_elsewhere() {
 }
 
 @test "a file that another process holds a lease on is not waited for" {
-	local lease
 	put_generation "$PAIRS/new"
 	python3 -c 'if True:
 		import fcntl, os, signal, sys
@@ -89,10 +89,9 @@ put_generation_elsewhere() {
 		fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 		print("held", flush=True)
 		signal.pause()' "$GENERATION/privkey.pem" >"$BATS_TEST_TMPDIR/lease" 3>&- &
-	lease=$!
+	LEASE=$!
 	await grep -q held "$BATS_TEST_TMPDIR/lease"
 	harmless 65 "refused: $GENERATION: privkey.pem: is held by another process"
-	kill "$lease"
 }
 
 # --- names ---
