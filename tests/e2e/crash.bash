@@ -95,14 +95,16 @@ count_calls() { # FILE
 
 # try_all kill|fail NAME: at every CRASH_EVERY-th call; prints how many there were and how many were survived.
 try_all() {
-	local what=$1 name=$2 begun=$SECONDS total=0 survived=0 missed=0 line=0 first as problem status call system_call errors
+	local what=$1 name=$2 begun=$SECONDS total=0 survived=0 missed=0 line=0 points first as problem status call system_call errors
 	SAID=$BATS_TEST_TMPDIR/said
 	set_scene
 	count_calls "$BATS_TEST_TMPDIR/calls"
 	normal >"$SAID.next" 2>&1 || true
 	mended
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/calls")" -gt 50 ]
-	first=$((RANDOM % CRASH_EVERY))
+	# One at the least.
+	points=$(awk -v what="$what" '{ n += what == "fail" ? NF - 2 : 1 } END { print n }' "$BATS_TEST_TMPDIR/calls")
+	first=$((RANDOM % (CRASH_EVERY < points ? CRASH_EVERY : points)))
 	while read -r call system_call errors; do
 		[ "$what" = fail ] || errors="kill"
 		for as in $errors; do

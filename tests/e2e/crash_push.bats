@@ -12,10 +12,6 @@ setup_file() {
 	crash_setup_file
 }
 
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	# It has fewer calls, and a run is quick.
 	CRASH_EVERY=$((CRASH_EVERY / 5 + 1))

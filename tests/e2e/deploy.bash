@@ -10,9 +10,8 @@
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=make_pair.bash
 . "$TOP/tests/e2e/make_pair.bash"
-
-# How long to wait for what must happen soon.
-WITHIN_S=20
+# shellcheck source-path=SCRIPTDIR source=common.bash
+. "$TOP/tests/e2e/common.bash"
 
 # --- once for each file ---
 
@@ -45,6 +44,15 @@ deploy_setup_file() {
 		return 1
 	}
 	make_pairs
+}
+
+# What most files need; one that needs more has its own.
+setup_file() {
+	deploy_setup_file
+}
+
+setup() {
+	deploy_setup
 }
 
 # --- for each test ---
@@ -132,22 +140,6 @@ traced() {
 
 # --- looking at the result ---
 
-# expect STATUS [TEXT...]: the last run ended so and said all of that
-expect() {
-	local text
-	[ "$status" -eq "$1" ] || {
-		printf 'exit status %s, expected %s; output:\n%s\n' "$status" "$1" "$output" >&2
-		return 1
-	}
-	shift
-	for text; do
-		grep -qF -- "$text" <<<"$output" || {
-			printf 'not said: %s; output:\n%s\n' "$text" "$output" >&2
-			return 1
-		}
-	done
-}
-
 not_said() {
 	! grep -F -- "$1" <<<"$output" >&2
 }
@@ -194,18 +186,6 @@ refused() {
 	expect "$@"
 	same "$before" "$(snapshot "$SSL" "$STAGING")"
 	nothing_left_over
-}
-
-# await COMMAND...: until it succeeds, or the test fails
-await() {
-	local end=$((SECONDS + WITHIN_S))
-	until "$@"; do
-		if ((SECONDS >= end)); then
-			echo "not within $WITHIN_S s: $*" >&2
-			return 1
-		fi
-		sleep 0.02
-	done
 }
 
 # --- the wire ---

@@ -7,10 +7,6 @@ load deploy
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-	deploy_setup_file
-}
-
 setup() {
 	export VERIFY=on
 	deploy_setup

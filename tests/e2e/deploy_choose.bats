@@ -5,14 +5,6 @@
 
 load deploy
 
-setup_file() {
-	deploy_setup_file
-}
-
-setup() {
-	deploy_setup
-}
-
 # --- taking ---
 
 @test "a generation is installed, loaded by the services, and removed" {

@@ -7,14 +7,6 @@ load deploy
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-	deploy_setup_file
-}
-
-setup() {
-	deploy_setup
-}
-
 # --- deploy.conf ---
 
 @test "a configuration file that does not exist is named" {

@@ -5,14 +5,6 @@
 
 load deploy
 
-setup_file() {
-	deploy_setup_file
-}
-
-setup() {
-	deploy_setup
-}
-
 # What befalls every worker as it enters its filter: INJECTION is as strace(1) has it, after "inject=".
 with_fault() { # INJECTION
 	traced "$BATS_TEST_TMPDIR/trace" -f -e trace=seccomp -e "inject=$1" --

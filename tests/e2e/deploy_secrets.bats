@@ -5,10 +5,6 @@
 
 load deploy
 
-setup_file() {
-	deploy_setup_file
-}
-
 setup() {
 	deploy_setup
 	make_pair "$BATS_TEST_TMPDIR/rsa" key=rsa:2048 from='1 day ago'

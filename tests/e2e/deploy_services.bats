@@ -8,14 +8,6 @@ load deploy
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-	deploy_setup_file
-}
-
-setup() {
-	deploy_setup
-}
-
 teardown() {
 	if [ -n "${stopped:-}" ]; then
 		"$LAB_DOCKER" start "$stopped" >/dev/null

@@ -13,10 +13,6 @@ setup_file() {
 	find "$LAB_INCOMING" -mindepth 1 -delete
 }
 
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	use_archive "$LAB/npm/letsencrypt/archive"
@@ -33,10 +29,6 @@ setup() {
 		[state]
 		dir = $BATS_FILE_TMPDIR/deploy-state
 	CONF
-}
-
-teardown() {
-	push_teardown
 }
 
 certdeploy() {

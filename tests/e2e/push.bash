@@ -9,9 +9,9 @@
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 # shellcheck source=tests/e2e/make_pair.bash
 . "$TOP/tests/e2e/make_pair.bash"
+# shellcheck source-path=SCRIPTDIR source=common.bash
+. "$TOP/tests/e2e/common.bash"
 
-# How long to wait for what must happen soon.
-WITHIN_S=20
 # What setup-mailcow-host lets the push key ask for, without and with clearing away.
 WRITE_ONLY=open,write,close,fsync,rename,mkdir
 REQUESTS=$WRITE_ONLY,remove,rmdir
@@ -69,6 +69,25 @@ make_push_material() {
 	done
 	ssh-keygen -q -t ed25519 -N '' -C test -f "$KEYS/stranger"
 	touch "$PAIRS/complete"
+}
+
+# What most files need; one that needs more has its own.
+setup_file() {
+	push_setup_file
+	run_sshd "$BATS_FILE_TMPDIR/main"
+}
+
+teardown_file() {
+	push_teardown_file
+}
+
+setup() {
+	push_setup
+	lineage npm-5 "$PAIRS/mail"
+}
+
+teardown() {
+	push_teardown
 }
 
 # --- for each test ---
@@ -366,34 +385,7 @@ listens() { # PORT
 	[ -n "$(ss -Hltn "sport = :$1")" ]
 }
 
-await() { # COMMAND...
-	local end=$((SECONDS + WITHIN_S))
-	until "$@"; do
-		if ((SECONDS >= end)); then
-			echo "not within $WITHIN_S s: $*" >&2
-			return 1
-		fi
-		sleep 0.02
-	done
-}
-
 # --- looking at the result ---
-
-# expect STATUS [TEXT...]: the last run ended so and said all of that
-expect() {
-	local text
-	[ "$status" -eq "$1" ] || {
-		printf 'exit status %s, expected %s; output:\n%s\n' "$status" "$1" "$output" >&2
-		return 1
-	}
-	shift
-	for text; do
-		grep -qF -- "$text" <<<"$output" || {
-			printf 'not said: %s; output:\n%s\n' "$text" "$output" >&2
-			return 1
-		}
-	done
-}
 
 not_said() {
 	! grep -F -- "$1" <<<"$output" >&2

@@ -28,10 +28,6 @@ setup() {
 	pushed_since "$PAIRS/mail" '3 hours ago'
 }
 
-teardown() {
-	push_teardown
-}
-
 # check [OPTION...]: its table is in $output
 check() {
 	run --separate-stderr timeout -k 5 50 "$PROGRAM" -c "$CONF" check "$@"

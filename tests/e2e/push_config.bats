@@ -5,24 +5,6 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
-setup() {
-	push_setup
-	lineage npm-5 "$PAIRS/mail"
-}
-
-teardown() {
-	push_teardown
-}
-
 # --- the command line ---
 
 # usage_error TEXT ARGUMENT...

@@ -5,21 +5,8 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
-}
-
-teardown() {
-	push_teardown
 }
 
 # would_push NAME PAIR: a dry run says so

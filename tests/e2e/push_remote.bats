@@ -5,23 +5,10 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	lineage npm-5 "$PAIRS/mail"
 	PART="\.20[0-9]{6}T[0-9]{6}Z-$(fingerprint "$PAIRS/mail/leaf.pem" | tr -d : | cut -c1-16 | tr A-F a-f)\.part"
-}
-
-teardown() {
-	push_teardown
 }
 
 # said_of PATH-PATTERN: the error names user, host and this path, in which PART stands for the half-made directory

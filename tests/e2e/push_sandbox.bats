@@ -5,20 +5,6 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
-setup() {
-	push_setup
-	lineage npm-5 "$PAIRS/mail"
-}
-
 @test "whoever connects is nobody, has a filter, and opens no file any more" {
 	traced -e trace=setresuid,seccomp,connect,openat,open -- --force
 	[ "$status" -eq 0 ]

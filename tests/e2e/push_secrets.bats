@@ -5,23 +5,10 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	lineage npm-5 "$PAIRS/mail"
 	KEYS=("$LAB_IDENTITY" "$PAIRS/mail/privkey.pem" "$PAIRS/newer/privkey.pem")
-}
-
-teardown() {
-	push_teardown
 }
 
 secrets() { # exits|trace|files WHAT...

@@ -84,9 +84,9 @@ def length_until(stage, said):
     return None
 
 
-def relay(client, port, stage=None, then_close=False):
+def said_by_server(client, port):
+    """What a real server says to the client, whose words it is handed, until one of them ends."""
     server = socket.create_connection(("127.0.0.1", port))
-    said = b""
     chosen = selectors.DefaultSelector()
     chosen.register(client, selectors.EVENT_READ)
     chosen.register(server, selectors.EVENT_READ)
@@ -97,57 +97,52 @@ def relay(client, port, stage=None, then_close=False):
                 return
             if key.fileobj is client:
                 server.sendall(data)
-                continue
-            before = len(said)
-            said += data
-            end = length_until(stage, said) if stage else None
-            if end is None:
-                client.sendall(data)
-                continue
-            client.sendall(said[before:end])
-            if then_close:
-                client.shutdown(socket.SHUT_RDWR)
-                client.close()
             else:
-                # Keep taking what the client says: it is the answer that is missing.
-                while client.recv(65536):
-                    pass
-            return
+                yield data
+
+
+def relay(client, port, stage=None, then_close=False):
+    said = b""
+    for data in said_by_server(client, port):
+        before = len(said)
+        said += data
+        end = length_until(stage, said) if stage else None
+        if end is None:
+            client.sendall(data)
+            continue
+        client.sendall(said[before:end])
+        if then_close:
+            client.shutdown(socket.SHUT_RDWR)
+            client.close()
+        else:
+            # Keep taking what the client says: it is the answer that is missing.
+            while client.recv(65536):
+                pass
+        return
 
 
 def spoil(client, how, port, file):
     with open(file, encoding="ascii") as wish:
         at = int(wish.read())
-    server = socket.create_connection(("127.0.0.1", port))
     before = 0
-    chosen = selectors.DefaultSelector()
-    chosen.register(client, selectors.EVENT_READ)
-    chosen.register(server, selectors.EVENT_READ)
-    while True:
-        for key, _ in chosen.select():
-            data = key.fileobj.recv(65536)
-            if not data:
-                return
-            if key.fileobj is client:
-                server.sendall(data)
-                continue
-            here = at - before
-            before += len(data)
-            if not 0 <= here < len(data):
-                client.sendall(data)
-                continue
-            announce(file + ".done", at)
-            if how == "flip":
-                client.sendall(data[:here] + bytes([data[here] ^ 1]) + data[here + 1 :])
-                continue
-            client.sendall(data[:here])
-            if how == "cut":
-                client.shutdown(socket.SHUT_RDWR)
-                client.close()
-                return
+    for data in said_by_server(client, port):
+        here = at - before
+        before += len(data)
+        if not 0 <= here < len(data):
+            client.sendall(data)
+            continue
+        announce(file + ".done", at)
+        if how == "flip":
+            client.sendall(data[:here] + bytes([data[here] ^ 1]) + data[here + 1 :])
+            continue
+        client.sendall(data[:here])
+        if how == "cut":
+            client.shutdown(socket.SHUT_RDWR)
+            client.close()
+        else:
             while client.recv(65536):
                 pass
-            return
+        return
 
 
 def full(path, address, port):

@@ -25,10 +25,6 @@ setup() {
 	SERVED=$(fingerprint "$PAIRS/mail/leaf.pem")
 }
 
-teardown() {
-	push_teardown
-}
-
 # The certificate that is served is not the source's any more: the source has the newer one.
 renew() {
 	lineage npm-5 "$PAIRS/newer"

@@ -5,24 +5,11 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	lineage npm-5 "$PAIRS/mail"
 	HOSTS=$BATS_TEST_TMPDIR/hosts
 	HINT='ufw allow out 22/tcp'
-}
-
-teardown() {
-	push_teardown
 }
 
 # known NAME: reached by this name, whose key is known

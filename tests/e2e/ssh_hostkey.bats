@@ -5,23 +5,10 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	lineage npm-5 "$PAIRS/mail"
 	: >"$KNOWN_HOSTS"
-}
-
-teardown() {
-	push_teardown
 }
 
 # Can the libssh2 at hand sign and verify with RSA and SHA-2?

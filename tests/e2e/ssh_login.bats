@@ -5,25 +5,12 @@
 
 load push
 
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-}
-
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	lineage npm-5 "$PAIRS/mail"
 	KEY=$BATS_TEST_TMPDIR/key
 	configure "target.identity=$KEY"
 	install -m 0600 "$LAB_IDENTITY" "$KEY"
-}
-
-teardown() {
-	push_teardown
 }
 
 libssh2_has() { # VERSION

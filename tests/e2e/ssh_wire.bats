@@ -23,10 +23,6 @@ setup_file() {
 	nsenter -t "$(cat "$BATS_FILE_TMPDIR/main/sshd.pid")" -m mount --bind "$BATS_FILE_TMPDIR/passwd" /etc/passwd
 }
 
-teardown_file() {
-	push_teardown_file
-}
-
 setup() {
 	push_setup
 	lineage npm-5 "$PAIRS/mail"
@@ -34,10 +30,6 @@ setup() {
 	survived=0
 	BEGUN=$SECONDS
 	wish init 9 stall
-}
-
-teardown() {
-	push_teardown
 }
 
 wish() { # REQUEST NUMBER ANSWER...

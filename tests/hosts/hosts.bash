@@ -4,22 +4,12 @@
 TOP=$BATS_TEST_DIRNAME/../..
 export HOSTS_DIR=${HOSTS_DIR:-/var/tmp/certsync-hosts}
 WITHIN_S=30
+# shellcheck source-path=SCRIPTDIR source=../e2e/common.bash
+. "$TOP/tests/e2e/common.bash"
 
 hosts() { "$BATS_TEST_DIRNAME/hosts" "$@"; }
 npm() { hosts exec npm "$@"; }
 mail() { hosts exec mail "$@"; }
-
-# await COMMAND...: until it succeeds, or the test fails.
-await() {
-	local end=$((SECONDS + WITHIN_S))
-	until "$@"; do
-		if ((SECONDS >= end)); then
-			echo "not within $WITHIN_S s: $*" >&2
-			return 1
-		fi
-		sleep 0.05
-	done
-}
 
 # A test may stop, hide or add things on a host; the next one finds it as it was.
 teardown() {

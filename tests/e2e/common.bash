@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # status and output are those of bats
+#
+# common - what the tests on real servers share, whatever they test
+
+# How long to wait for what must happen soon.
+WITHIN_S=${WITHIN_S:-20}
+
+# await COMMAND...: until it succeeds, or the test fails
+await() {
+	local end=$((SECONDS + WITHIN_S))
+	until "$@"; do
+		if ((SECONDS >= end)); then
+			echo "not within $WITHIN_S s: $*" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# expect STATUS [TEXT...]: the last run ended so and said all of that
+expect() {
+	local text
+	[ "$status" -eq "$1" ] || {
+		printf 'exit status %s, expected %s; output:\n%s\n' "$status" "$1" "$output" >&2
+		return 1
+	}
+	shift
+	for text; do
+		grep -qF -- "$text" <<<"$output" || {
+			printf 'not said: %s; output:\n%s\n' "$text" "$output" >&2
+			return 1
+		}
+	done
+}
