@@ -45,21 +45,15 @@ enum file_trust {
 enum outcome file_read(int dirfd, const char *path, enum file_trust trust, size_t limit,
 		       struct bytes *out);
 
-/* Did file_read fail for a reason that says nothing of what the file holds, or whether it is there?
- */
-bool file_is_unreadable(enum outcome outcome);
-
-/*
- * The next entry of ${directory} but "." and ".."; NULL when there is none, or when it cannot be
- * read: errno tells, and is 0 at the end.
- */
-struct dirent *file_next_entry(DIR *directory);
-
 /*
  * The same of the open file ${fd}, called ${path} in the reason; who may read it, and what kind it
  * is, the caller has checked. FILE_TOO_LARGE, FILE_IO, NO_MEMORY.
  */
 enum outcome file_read_fd(int fd, const char *path, size_t limit, struct bytes *out);
+
+/* Did reading fail for a reason that says nothing of what the file holds, or whether there is one?
+ */
+bool file_is_unreadable(enum outcome outcome);
 
 /* Owner and mode of a file to be written. */
 struct file_access {
@@ -98,5 +92,17 @@ enum outcome file_remove_tree(int dirfd, const char *name);
  * FILE_DENIED and the like.
  */
 enum outcome file_open_directory(const char *path, int *fd);
+
+/*
+ * Open directory ${name} in ${dirfd} to be listed, not following a link; the caller closes it.
+ * NULL: see errno.
+ */
+DIR *file_list(int dirfd, const char *name);
+
+/*
+ * The next entry of ${directory} but "." and ".."; NULL when there is none, or when it cannot be
+ * read: errno tells, and is 0 at the end.
+ */
+struct dirent *file_next_entry(DIR *directory);
 
 #endif

@@ -41,20 +41,10 @@ static enum outcome write_generation(int directory, const char *name, const stru
 	return outcome;
 }
 
-static DIR *list(int directory)
-{
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!entries && fd >= 0)
-		close(fd);
-	return entries;
-}
-
 /* Remove everything but ${name}. */
 static enum outcome remove_others(int directory, const char *name)
 {
-	_cleanup_(dir_closep) DIR *entries = list(directory);
+	_cleanup_(dir_closep) DIR *entries = file_list(directory, ".");
 	struct dirent *entry;
 
 	if (!entries)
@@ -133,7 +123,7 @@ enum outcome previous_read(int state, struct pair *pair)
 
 	if (directory < 0 && (state < 0 || errno == ENOENT || errno == ENOTDIR))
 		return OUTCOME_OK;
-	entries = directory < 0 ? NULL : list(directory);
+	entries = directory < 0 ? NULL : file_list(directory, ".");
 	if (!entries)
 		return outcome_because(OUTCOME_FILE_IO, DIRECTORY ": %s", strerror(errno));
 	/* One that was just being kept when a run was killed stands beside it; both will do. */

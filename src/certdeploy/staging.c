@@ -44,19 +44,9 @@ static int newest_first(const void *one, const void *other)
 	return future ? future : strcmp(other, one);
 }
 
-static DIR *open_entries(int dir)
-{
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-
-	if (!entries && fd >= 0)
-		close(fd);
-	return entries;
-}
-
 static enum outcome list_generations(struct staging *staging)
 {
-	_cleanup_(dir_closep) DIR *entries = open_entries(staging->dir);
+	_cleanup_(dir_closep) DIR *entries = file_list(staging->dir, ".");
 	struct dirent *entry;
 	size_t room = 0;
 
@@ -322,7 +312,7 @@ static bool is_stale_part(int dir, const char *name)
 
 enum outcome staging_remove_stale(const struct staging *staging)
 {
-	_cleanup_(dir_closep) DIR *entries = open_entries(staging->dir);
+	_cleanup_(dir_closep) DIR *entries = file_list(staging->dir, ".");
 	const int dir = staging->dir;
 	enum outcome result = OUTCOME_OK;
 	struct dirent *entry;

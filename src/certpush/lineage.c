@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -105,7 +106,7 @@ enum outcome lineage_each(const struct push_conf *conf, const char *host, lineag
 		close(live);
 		return outcome_because(OUTCOME_NO_MEMORY, "%s: out of memory", conf->live_dir);
 	}
-	while ((entry = readdir(directory))) {
+	while ((entry = file_next_entry(directory))) {
 		_cleanup_(lineage_clear) struct lineage lineage = { .bundle = NULL };
 
 		if (!is_lineage(live, entry))
@@ -115,7 +116,10 @@ enum outcome lineage_each(const struct push_conf *conf, const char *host, lineag
 		if (lineage.bundle || outcome_failed(outcome))
 			each(&lineage, outcome, context);
 	}
-	return OUTCOME_OK;
+	/* The one that was not seen may be the one to push. */
+	return errno ? outcome_because(OUTCOME_FILE_IO, "%s: cannot list: %s", conf->live_dir,
+				       strerror(errno))
+		     : OUTCOME_OK;
 }
 
 /* --- choosing --- */

@@ -250,6 +250,16 @@ enum outcome file_sync_directory(int dirfd)
 	return OUTCOME_OK;
 }
 
+DIR *file_list(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!directory && fd >= 0)
+		close(fd);
+	return directory;
+}
+
 struct dirent *file_next_entry(DIR *directory)
 {
 	struct dirent *entry;
@@ -261,13 +271,12 @@ struct dirent *file_next_entry(DIR *directory)
 	return entry;
 }
 
-static int remove_tree(int dirfd, const char *name, int depth)
+static int remove_tree(int parent, const char *name, int depth)
 {
 	_cleanup_(dir_closep) DIR *directory = NULL;
 	struct dirent *entry;
-	int fd;
 
-	if (!unlinkat(dirfd, name, 0) || errno == ENOENT)
+	if (!unlinkat(parent, name, 0) || errno == ENOENT)
 		return 0;
 	if (errno != EISDIR)
 		return -1;
@@ -275,20 +284,15 @@ static int remove_tree(int dirfd, const char *name, int depth)
 		errno = EOVERFLOW;
 		return -1;
 	}
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	directory = file_list(parent, name);
+	if (!directory)
 		return -1;
-	directory = fdopendir(fd);
-	if (!directory) {
-		close(fd);
-		return -1;
-	}
 	while ((entry = file_next_entry(directory)))
-		if (remove_tree(fd, entry->d_name, depth + 1) < 0)
+		if (remove_tree(dirfd(directory), entry->d_name, depth + 1) < 0)
 			return -1;
 	if (errno)
 		return -1;
-	return unlinkat(dirfd, name, AT_REMOVEDIR);
+	return unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 enum outcome file_remove_tree(int dirfd, const char *name)

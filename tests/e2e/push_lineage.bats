@@ -15,6 +15,15 @@ would_push() {
 	expect 0 "would push $1 ($(fingerprint "$2/leaf.pem"))"
 }
 
+# --- finding ---
+
+@test "a tree that cannot be read to its end is an error: what was not seen may be the one to push" {
+	lineage npm-5 "$PAIRS/old"
+	lineage npm-7 "$PAIRS/mail"
+	traced -e trace=getdents64 -e inject=getdents64:error=EIO -- --dry-run
+	refused 74 "$LIVE: cannot list: Input/output error"
+}
+
 # --- choosing ---
 
 @test "of several lineages that cover the host the one issued last is taken, wherever it stands and whenever it ends" {
