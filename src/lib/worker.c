@@ -162,19 +162,21 @@ static enum outcome await(const struct work *work, pid_t pid, int in, deadline e
 	const bool late = !deadline_left(end);
 	int status = 0;
 
+	/* One that has said all may still not end. */
 	if (late || !said)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!said)
 		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == REPLIED && said_len == work->reply_size) {
+		memcpy(reply, said, said_len);
+		return OUTCOME_OK;
+	}
 	if (late)
 		return outcome_because(OUTCOME_WORKER_DIED,
 				       "the process for %s did not end in time", work->name);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != REPLIED || said_len != work->reply_size)
-		return explain(work, status, said, said_len);
-	memcpy(reply, said, said_len);
-	return OUTCOME_OK;
+	return explain(work, status, said, said_len);
 }
 
 enum outcome worker_run(const struct work *work, void *input, deadline end, void *reply)
@@ -294,13 +296,11 @@ enum outcome worker_prepare(void)
 /* The server has gone: nothing that it could still say is to be taken for the next answer. */
 static enum outcome give_up(const struct work *work)
 {
+	kill(server.pid, SIGKILL);
 	if (interrupt_pending())
 		return outcome_because(OUTCOME_INTERRUPTED, "interrupted while %s", work->name);
-	kill(server.pid, SIGKILL);
-	return outcome_because(
-		OUTCOME_WORKER_DIED,
-		"the process for %s could not be started, as the one that starts it has gone",
-		work->name);
+	return outcome_because(OUTCOME_WORKER_DIED,
+			       "the process that starts the one for %s has gone", work->name);
 }
 
 static enum outcome converse(const struct work *work, const struct request *request,
@@ -308,13 +308,15 @@ static enum outcome converse(const struct work *work, const struct request *requ
 {
 	_cleanup_(bytes_clear) struct bytes said = bytes_new(request->work.reply_size);
 	const deadline end = request->end + GRACE_MS;
-	bool sent = send_all(server.fd, request, sizeof(*request));
 	struct answer answer;
+	bool sent;
 
-	for (size_t i = 0; i < count && sent; i++)
-		sent = send_all(server.fd, parts[i].data, parts[i].len);
+	/* Before anything is asked: an answer that is not taken would be the next one's. */
 	if (!said.data)
 		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	sent = send_all(server.fd, request, sizeof(*request));
+	for (size_t i = 0; i < count && sent; i++)
+		sent = send_all(server.fd, parts[i].data, parts[i].len);
 	if (!sent ||
 	    receive(server.fd, &answer, sizeof(answer), server.pid, end) != sizeof(answer) ||
 	    receive(server.fd, said.data, said.len, server.pid, end) != said.len)
