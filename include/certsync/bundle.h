@@ -19,6 +19,11 @@
 #define BUNDLE_CERTIFICATES_MAX 16
 #define BUNDLE_FINGERPRINT_LEN  95 /* "AA:BB:...", 32 bytes */
 #define BUNDLE_SPKI_LEN         64 /* "aabb...", 32 bytes */
+/* What they consist of. */
+#define BUNDLE_FINGERPRINT_DIGITS "0123456789ABCDEF:"
+#define BUNDLE_SPKI_DIGITS        "0123456789abcdef"
+/* What a file of roots may measure; that of all public authorities has about 200 KiB. */
+#define BUNDLE_ROOTS_MAX ((size_t)4 * 1024 * 1024)
 
 struct bundle;
 

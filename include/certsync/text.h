@@ -2,6 +2,7 @@
 #ifndef CERTSYNC_TEXT_H
 #define CERTSYNC_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <time.h>
@@ -11,6 +12,17 @@
  * printable ASCII replaced by \xNN; too long a text ends in "...".
  */
 void text_printable(char *to, size_t size, const char *from, size_t len);
+
+/*
+ * For text that came from a process that may have been taken over: make what is in ${text}
+ * printable in its place. False: it does not end within ${size}, which is TEXT_ACCEPTED_MAX at the
+ * most.
+ */
+#define TEXT_ACCEPTED_MAX 1024
+bool text_accept(char *text, size_t size);
+
+/* Is ${text} of exactly ${len} bytes, all of them in ${allowed}, and does it end within ${size}? */
+bool text_is(const char *text, size_t size, size_t len, const char *allowed);
 
 #define TEXT_TIME_LEN 20 /* "2026-11-22T03:00:07Z" */
 

@@ -134,48 +134,28 @@ static const struct work judging = {
 
 /* --- in ours --- */
 
-/* A text of at most ${size} - 1 of the bytes in ${allowed}, whatever comes after its end. */
-static bool is_text(const char *text, size_t size, const char *allowed)
+/* OK or a failure: there is no third. */
+static bool is_verdict(int number)
 {
-	size_t len = strnlen(text, size);
-
-	return len < size && strspn(text, allowed) == len;
-}
-
-static bool make_printable(char *text, size_t size)
-{
-	char raw[JUDGE_REASON_MAX];
-
-	if (strnlen(text, size) == size)
-		return false;
-	snprintf(raw, sizeof(raw), "%s", text);
-	text_printable(text, size, raw, strlen(raw));
-	return true;
-}
-
-static bool is_outcome(int number)
-{
-	return number >= 0 && number < OUTCOME_COUNT;
+	return number == OUTCOME_OK ||
+	       (number > 0 && number < OUTCOME_COUNT && outcome_failed((enum outcome)number));
 }
 
 bool judge_accept(struct judgement *judgement)
 {
-	const size_t fingerprint_len =
-		strnlen(judgement->fingerprint, sizeof(judgement->fingerprint));
+	const bool loaded = judgement->loaded == OUTCOME_OK;
+	/* What was loaded has a leaf; of another one there may be one. */
+	const bool leaf = loaded || judgement->fingerprint[0];
 
-	return is_outcome(judgement->loaded) && is_outcome(judgement->good) &&
-	       !(judgement->is & ~JUDGED_ALL) &&
-	       is_text(judgement->fingerprint, sizeof(judgement->fingerprint),
-		       "0123456789ABCDEF:") &&
-	       (!fingerprint_len || fingerprint_len == BUNDLE_FINGERPRINT_LEN) &&
-	       /* What was loaded has a leaf, and what is good was loaded. */
-	       (fingerprint_len || outcome_failed((enum outcome)judgement->loaded)) &&
-	       (!outcome_failed((enum outcome)judgement->loaded) ||
-		outcome_failed((enum outcome)judgement->good)) &&
-	       is_text(judgement->spki, sizeof(judgement->spki), "0123456789abcdef") &&
-	       make_printable(judgement->reason, sizeof(judgement->reason)) &&
-	       make_printable(judgement->key_type, sizeof(judgement->key_type)) &&
-	       make_printable(judgement->uncovered, sizeof(judgement->uncovered));
+	return is_verdict(judgement->loaded) && is_verdict(judgement->good) &&
+	       (loaded || judgement->good != OUTCOME_OK) && !(judgement->is & ~JUDGED_ALL) &&
+	       text_is(judgement->fingerprint, sizeof(judgement->fingerprint),
+		       leaf ? BUNDLE_FINGERPRINT_LEN : 0, BUNDLE_FINGERPRINT_DIGITS) &&
+	       text_is(judgement->spki, sizeof(judgement->spki), leaf ? BUNDLE_SPKI_LEN : 0,
+		       BUNDLE_SPKI_DIGITS) &&
+	       text_accept(judgement->reason, sizeof(judgement->reason)) &&
+	       text_accept(judgement->key_type, sizeof(judgement->key_type)) &&
+	       text_accept(judgement->uncovered, sizeof(judgement->uncovered));
 }
 
 enum outcome judge_outcome(const struct judgement *judgement, int judged)

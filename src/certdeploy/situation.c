@@ -8,9 +8,6 @@
 #include "certsync/worker.h"
 #include "situation.h"
 
-/* The bundle of all public authorities has about 200 KiB. */
-#define ROOTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
-
 void situation_begin(struct situation *situation, const struct command_options *options,
 		     bool looking)
 {
@@ -35,7 +32,7 @@ void situation_clear(struct situation *situation)
 
 static enum outcome read_roots(const char *path, struct bytes *roots)
 {
-	enum outcome outcome = file_read(AT_FDCWD, path, FILE_OWN, ROOTS_BYTES_MAX, roots);
+	enum outcome outcome = file_read(AT_FDCWD, path, FILE_OWN, BUNDLE_ROOTS_MAX, roots);
 
 	if (outcome_failed(outcome) || strstr(roots->data, "-----BEGIN "))
 		return outcome;

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 
 #include "certsync/cleanup.h"
+#include "certsync/text.h"
 #include "certsync/worker.h"
 #include "delivery.h"
 
@@ -84,14 +85,14 @@ static const struct work delivering = {
 /* --- in the caller --- */
 
 /* Can it have been what was returned, by a process that may have been taken over? */
-static bool is_possible(const struct errand *errand, const struct delivered *delivered)
+static bool is_possible(const struct errand *errand, struct delivered *delivered)
 {
 	const bool put = errand->chain && delivered->outcome == OUTCOME_OK;
 
 	return delivered->outcome >= 0 && delivered->outcome < OUTCOME_COUNT &&
 	       delivered->stage >= REMOTE_SETTINGS && delivered->stage <= REMOTE_READY &&
-	       strnlen(delivered->reason, sizeof(delivered->reason)) < sizeof(delivered->reason) &&
-	       strnlen(delivered->name, sizeof(delivered->name)) < sizeof(delivered->name) &&
+	       text_accept(delivered->reason, sizeof(delivered->reason)) &&
+	       text_accept(delivered->name, sizeof(delivered->name)) &&
 	       (!put || generation_is_name(delivered->name));
 }
 

@@ -1,4 +1,3 @@
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,6 +37,22 @@ void text_printable(char *to, size_t size, const char *from, size_t len)
 						 (unsigned)(unsigned char)from[i]);
 	}
 	snprintf(to + used, size - used, "%s", fits ? "" : cut);
+}
+
+bool text_accept(char *text, size_t size)
+{
+	char raw[TEXT_ACCEPTED_MAX];
+
+	if (size > sizeof(raw) || strnlen(text, size) == size)
+		return false;
+	snprintf(raw, sizeof(raw), "%s", text);
+	text_printable(text, size, raw, strlen(raw));
+	return true;
+}
+
+bool text_is(const char *text, size_t size, size_t len, const char *allowed)
+{
+	return strnlen(text, size) == len && len < size && strspn(text, allowed) == len;
 }
 
 void text_time(char to[static TEXT_TIME_LEN + 1], time_t when)

@@ -5,12 +5,10 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "certsync/bundle.h"
 #include "certsync/cleanup.h"
 #include "certsync/file.h"
 #include "trust.h"
-
-/* The bundle of all public authorities has about 200 KiB. */
-#define ROOTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
 enum outcome trust_read(const char *path, struct bytes *roots)
 {
@@ -18,7 +16,7 @@ enum outcome trust_read(const char *path, struct bytes *roots)
 
 	if (!path[0])
 		path = named && named[0] ? named : X509_get_default_cert_file();
-	return file_read(AT_FDCWD, path, FILE_OWN, ROOTS_BYTES_MAX, roots);
+	return file_read(AT_FDCWD, path, FILE_OWN, BUNDLE_ROOTS_MAX, roots);
 }
 
 static enum outcome add_roots(X509_STORE *store, const struct bytes *roots)

@@ -107,22 +107,6 @@ static const struct work asking = {
 
 /* --- in the caller --- */
 
-static bool make_printable(char *text, size_t size)
-{
-	char raw[WIRE_REASON_MAX];
-
-	if (strnlen(text, size) == size)
-		return false;
-	snprintf(raw, sizeof(raw), "%s", text);
-	text_printable(text, size, raw, strlen(raw));
-	return true;
-}
-
-static bool is_hex(const char *text, size_t size, size_t len, const char *digits)
-{
-	return strnlen(text, size) == len && strspn(text, digits) == len;
-}
-
 bool wire_accept(struct wire_answer *answer)
 {
 	const bool served = answer->result == WIRE_SERVED;
@@ -131,19 +115,19 @@ bool wire_accept(struct wire_answer *answer)
 	/* Another value than 0 and 1 would make it no bool at all. */
 	memcpy(&trusted, &answer->trusted, sizeof(trusted));
 	return answer->result <= WIRE_INTERRUPTED && trusted <= 1 &&
-	       make_printable(answer->reason, sizeof(answer->reason)) &&
-	       make_printable(answer->distrust, sizeof(answer->distrust)) &&
-	       make_printable(answer->tls, sizeof(answer->tls)) &&
-	       is_hex(answer->fingerprint, sizeof(answer->fingerprint),
-		      served ? BUNDLE_FINGERPRINT_LEN : 0, "0123456789ABCDEF:") &&
-	       is_hex(answer->spki, sizeof(answer->spki), served ? BUNDLE_SPKI_LEN : 0,
-		      "0123456789abcdef");
+	       text_accept(answer->reason, sizeof(answer->reason)) &&
+	       text_accept(answer->distrust, sizeof(answer->distrust)) &&
+	       text_accept(answer->tls, sizeof(answer->tls)) &&
+	       text_is(answer->fingerprint, sizeof(answer->fingerprint),
+		       served ? BUNDLE_FINGERPRINT_LEN : 0, BUNDLE_FINGERPRINT_DIGITS) &&
+	       text_is(answer->spki, sizeof(answer->spki), served ? BUNDLE_SPKI_LEN : 0,
+		       BUNDLE_SPKI_DIGITS);
 }
 
 static enum outcome take_result(struct result *result, size_t count, struct wire_answer *answers)
 {
 	bool accepted = result->outcome >= 0 && result->outcome < OUTCOME_COUNT &&
-			make_printable(result->reason, sizeof(result->reason));
+			text_accept(result->reason, sizeof(result->reason));
 
 	if (accepted && outcome_failed((enum outcome)result->outcome))
 		return outcome_because((enum outcome)result->outcome, "%s", result->reason);

@@ -145,6 +145,7 @@ static void what_cannot_be_is_not_accepted(void **state)
 	(void)state;
 	REFUSES(judgement.loaded = OUTCOME_COUNT);
 	REFUSES(judgement.good = -1);
+	REFUSES(judgement.good = OUTCOME_DEPLOYED);
 	REFUSES(judgement.loaded = OUTCOME_CERT_UNREADABLE);
 	REFUSES(judgement.fingerprint[0] = '\0');
 	REFUSES(judgement.fingerprint[0] = '\033');
