@@ -65,6 +65,9 @@
 	X(SNI_STALE, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "1763dcea4a664315a960d9dea930bdf2", \
 	  "A directory of certificates for names of their own holds another certificate, which is served for them", \
 	  "Set sni = update in section [mailcow] of deploy.conf, or remove the directory and restart the containers.") \
+	X(STAGING_CROWDED, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "eedcf1e31c1a4dc99527cb6c735e4913", \
+	  "There are more generations in the staging directory than are looked at", \
+	  "Find out who put them there; if it was not the NPM host, make a new push key. Remove what is of no use.") \
 	X(SERVICE_BROKEN, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "f2fad13d50b444b781fa7d82646b17bb", \
 	  "A service's configuration is broken, and was before this run", \
 	  "Correct what its own test complains of.") \

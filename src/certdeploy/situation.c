@@ -132,6 +132,9 @@ static enum outcome choose_staged(struct situation *situation)
 	};
 	enum outcome outcome;
 
+	/* Our clock was wrong then, or is now: nothing may be passed over for that. */
+	if (rules.installed_arrived.tv_sec > situation->now)
+		rules.installed_arrived = (struct timespec){ 0 };
 	outcome = record_read(situation->install.state, RECORD_REJECTED, &situation->rejected);
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", situation->conf.state_dir);

@@ -12,36 +12,59 @@
 #include "staging.h"
 
 /*
- * More generations than this are not looked at: the newest come first, and each costs a signature
- * check or two.
+ * More generations than this are not looked at: those that arrived last come first, whatever their
+ * names say, and each costs a signature check or two.
  */
 #define CANDIDATES_MAX 32
 /* An upload that was not finished within this time never will be. */
 #define PART_STALE_SECONDS (60L * 60)
-/* So much the other host's clock may be ahead of ours. */
-#define CLOCK_SKEW_SECONDS (24L * 60 * 60)
 /* rsync and scp write one file of the flat pair after the other. */
 #define COPY_WAIT_MS        5000
 #define COPY_POLL_MS        100
 #define COPY_RECENT_SECONDS 10
 
-/* --- names --- */
+/* --- generations --- */
 
-/* A name from the future says nothing of its age: it comes after all others. */
-static bool is_from_future(const char *name)
+static bool is_before(const struct timespec *one, const struct timespec *other)
 {
-	char tomorrow[GENERATION_NAME_LEN + 1];
-
-	generation_name(time(NULL) + CLOCK_SKEW_SECONDS, "", tomorrow);
-	return strcmp(name, tomorrow) > 0;
+	return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
+					    : one->tv_nsec < other->tv_nsec;
 }
 
-/* The newest first. */
+/* The one that arrived last first; of two of the same moment the one with the later name. */
 static int newest_first(const void *one, const void *other)
 {
-	int future = (int)is_from_future(one) - (int)is_from_future(other);
+	const struct staging_generation *a = one, *b = other;
 
-	return future ? future : strcmp(other, one);
+	if (is_before(&a->arrived, &b->arrived))
+		return 1;
+	return is_before(&b->arrived, &a->arrived) ? -1 : strcmp(b->name, a->name);
+}
+
+/* What a rename of the directory changes, and its owner cannot set back: when it arrived. */
+static struct timespec arrival(int dir, const char *name)
+{
+	struct stat status = { 0 };
+
+	fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW);
+	return status.st_ctim;
+}
+
+static enum outcome append(struct staging *staging, size_t *room, const char *name)
+{
+	struct staging_generation *generation;
+
+	if (staging->count == *room) {
+		*room = *room ? *room * 2 : 16;
+		generation = reallocarray(staging->generations, *room, sizeof(*generation));
+		if (!generation)
+			return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+		staging->generations = generation;
+	}
+	generation = &staging->generations[staging->count++];
+	memcpy(generation->name, name, sizeof(generation->name));
+	generation->arrived = arrival(staging->dir, name);
+	return OUTCOME_OK;
 }
 
 static enum outcome list_generations(struct staging *staging)
@@ -53,26 +76,25 @@ static enum outcome list_generations(struct staging *staging)
 	if (!entries)
 		return outcome_because(OUTCOME_STAGING_MISSING, "cannot list: %s", strerror(errno));
 	while ((entry = file_next_entry(entries))) {
-		if (!generation_is_name(entry->d_name))
-			continue;
-		if (staging->count == room) {
-			void *more;
+		enum outcome outcome = OUTCOME_OK;
 
-			room = room ? room * 2 : 16;
-			more = reallocarray(staging->names, room, sizeof(*staging->names));
-			if (!more)
-				return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-			staging->names = more;
-		}
-		memcpy(staging->names[staging->count++], entry->d_name, sizeof(*staging->names));
+		if (generation_is_name(entry->d_name))
+			outcome = append(staging, &room, entry->d_name);
+		if (outcome_failed(outcome))
+			return outcome;
 	}
 	if (errno)
 		return outcome_because(OUTCOME_FILE_IO, "cannot list: %s", strerror(errno));
 	if (staging->count)
-		qsort(staging->names, staging->count, sizeof(*staging->names), newest_first);
+		qsort(staging->generations, staging->count, sizeof(*staging->generations),
+		      newest_first);
+	if (staging->count <= CANDIDATES_MAX)
+		return OUTCOME_OK;
+	journal_log(OUTCOME_STAGING_CROWDED,
+		    "%s holds %zu generations; only the %d that arrived last are looked at",
+		    staging->path, staging->count, CANDIDATES_MAX);
 	/* What is not looked at now is not removed either. */
-	if (staging->count > CANDIDATES_MAX)
-		staging->count = CANDIDATES_MAX;
+	staging->count = CANDIDATES_MAX;
 	return OUTCOME_OK;
 }
 
@@ -128,15 +150,6 @@ static enum outcome judge(int dir, const struct staging_rules *rules, struct pai
 	return outcome;
 }
 
-/* What a rename of the directory changes, and its owner cannot set back: when it arrived. */
-static struct timespec arrival(int dir, const char *name)
-{
-	struct stat status = { 0 };
-
-	fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW);
-	return status.st_ctim;
-}
-
 static enum outcome judge_generation(int dir, const char *name, const struct staging_rules *rules,
 				     struct pair *pair)
 {
@@ -147,12 +160,6 @@ static enum outcome judge_generation(int dir, const char *name, const struct sta
 		return outcome_because(OUTCOME_FILE_UNSAFE, "%s/%s: is not a directory of its own",
 				       rules->dir, name);
 	return outcome_in(judge(fd, rules, pair), "%s/%s", rules->dir, name);
-}
-
-static bool is_before(const struct timespec *one, const struct timespec *other)
-{
-	return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
-					    : one->tv_nsec < other->tv_nsec;
 }
 
 /*
@@ -235,12 +242,14 @@ static void choose_generation(const struct staging_rules *rules, struct staging 
 {
 	for (size_t i = 0; i < staging->count; i++) {
 		_cleanup_(pair_clear) struct pair pair = PAIR_NONE;
-		const char *name = staging->names[i];
-		struct timespec arrived = arrival(staging->dir, name);
+		const char *name = staging->generations[i].name;
+		const struct timespec arrived = staging->generations[i].arrived;
 		enum outcome outcome = judge_generation(staging->dir, name, rules, &pair);
 
-		/* What is older than a good one is superseded, good or not. */
-		if (outcome_failed(outcome) && !pair_is_whole(&staging->pair))
+		/* What is older than a good one is superseded, good or not, staged or installed. */
+		if (outcome_failed(outcome) && is_before(&arrived, &rules->installed_arrived))
+			journal_detail("superseded: %s", outcome_reason(outcome));
+		else if (outcome_failed(outcome) && !pair_is_whole(&staging->pair))
 			reject(staging, outcome, name, &arrived);
 		if (outcome_failed(outcome) ||
 		    (pair_is_whole(&staging->pair) && !is_older(&staging->pair, &pair)))
@@ -358,8 +367,8 @@ enum outcome staging_tidy(const struct staging *staging)
 	for (size_t i = 0; i < staging->count; i++) {
 		enum outcome outcome = OUTCOME_OK;
 
-		if (strcmp(staging->names[i], staging->rejected_name) != 0)
-			outcome = remove_generation(staging->dir, staging->names[i]);
+		if (strcmp(staging->generations[i].name, staging->rejected_name) != 0)
+			outcome = remove_generation(staging->dir, staging->generations[i].name);
 		if (outcome_failed(outcome))
 			result = outcome;
 	}
@@ -369,8 +378,8 @@ enum outcome staging_tidy(const struct staging *staging)
 void staging_clear(struct staging *staging)
 {
 	pair_clear(&staging->pair);
-	free(staging->names);
-	staging->names = NULL;
+	free(staging->generations);
+	staging->generations = NULL;
 	staging->count = 0;
 	if (staging->dir >= 0)
 		close(staging->dir);

@@ -16,17 +16,22 @@ struct staging_rules {
 	const char *hostname;              /* what the certificate must cover */
 	const struct bytes *roots;         /* as in judge_rules */
 	const struct judgement *installed; /* a certificate issued before this one is refused */
-	struct timespec installed_arrived; /* when that one came to this host */
+	struct timespec installed_arrived; /* when that one came to this host; 0: not known */
 	const struct record
 		*rejected; /* a pair that was rolled back and is not tried again, or NULL */
 	time_t now;
+};
+
+struct staging_generation {
+	char name[GENERATION_NAME_LEN + 1];
+	struct timespec arrived; /* by our clock; its owner cannot set it */
 };
 
 /* What was found. */
 struct staging {
 	const char *path; /* the rules' dir, which must live as long */
 	int dir;
-	char (*names)[GENERATION_NAME_LEN + 1]; /* all generations, the newest first */
+	struct staging_generation *generations; /* those that arrived last, the last one first */
 	size_t count;
 	struct pair pair;                   /* the chosen one; not whole if there is none */
 	char name[GENERATION_NAME_LEN + 1]; /* its generation; "": the flat pair */

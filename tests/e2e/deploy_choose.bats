@@ -53,9 +53,9 @@ load deploy
 }
 
 @test "of several good generations the newest is taken, and all of them are removed" {
+	put_generation "$PAIRS/old" 10
 	put_generation "$PAIRS/new" 11
 	put_generation "$PAIRS/newer" 12
-	put_generation "$PAIRS/old" 10
 	certdeploy
 	expect 0 "deployed $(fingerprint "$PAIRS/newer/leaf.pem")"
 	installed_is "$PAIRS/newer"

@@ -272,3 +272,19 @@ put_odd_names() { # DIRECTORY
 	survives_swaps 15 link 'slow runs, exchanges with links' "${SLOWLY[@]}"
 	survives_swaps 15 fifo 'slow runs, exchanges with FIFOs' "${SLOWLY[@]}"
 }
+
+@test "a crowd of bad generations, named for the hours to come, does not keep out what is pushed later" {
+	local i name
+	for i in {1..40}; do
+		mkdir "$STAGING/$(date -u -d "+$i minutes" +%Y%m%dT%H%M%SZ)-0123456789abcdef"
+	done
+	put_generation "$PAIRS/new"
+	name=$STAGING/$(date -u +%Y%m%dT%H%M%SZ)-fedcba9876543210
+	mv "$GENERATION" "$name"
+	certdeploy
+	expect 0 'holds 41 generations; only the 32 that arrived last' "deployed $(fingerprint "$PAIRS/new/leaf.pem")"
+	[ ! -e "$name" ]
+	# What was not looked at then is superseded.
+	certdeploy
+	expect 0 'nothing to do'
+}

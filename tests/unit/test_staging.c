@@ -62,6 +62,19 @@ static void stage_bad(const char *name)
 	stage(name, 0, "DNS:elsewhere.example.net");
 }
 
+/* What is made from now on has a later change time than what is there. */
+static void await_tick(void)
+{
+	struct stat before, after;
+
+	assert_int_equal(mkdirat(scratch_fd, "tick", 0700), 0);
+	assert_int_equal(fstatat(scratch_fd, "tick", &before, 0), 0);
+	do {
+		assert_int_equal(fchmodat(scratch_fd, "tick", 0700, 0), 0);
+		assert_int_equal(fstatat(scratch_fd, "tick", &after, 0), 0);
+	} while (!memcmp(&before.st_ctim, &after.st_ctim, sizeof(before.st_ctim)));
+}
+
 static bool exists(const char *name)
 {
 	return faccessat(scratch_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -135,10 +148,44 @@ static void a_rejected_name_from_the_future_is_superseded_too(void **state)
 {
 	(void)state;
 	stage_bad(FUTURE);
+	await_tick();
 	stage_good(NEWER, 0);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_string_equal(staging.name, NEWER);
 	assert_int_equal(staging.rejected, OUTCOME_OK);
+}
+
+/* Whoever made them has named them so that they come before all that is pushed today. */
+static void many_bad_ones_do_not_hide_a_good_one_that_came_later(void **state)
+{
+	char name[GENERATION_NAME_LEN + 1];
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		generation_name(time(NULL) + i * 60, "00112233445566778899", name);
+		mkdirat(scratch_fd, name, 0700);
+	}
+	/* Not of the same moment: the file system's clock has to tick. */
+	await_tick();
+	stage_good(OLD, 0);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_string_equal(staging.name, OLD);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+}
+
+static void bad_ones_from_before_the_installed_one_are_superseded(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	stage_bad(OLD);
+	await_tick();
+	assert_int_equal(mkdirat(scratch_fd, "later", 0700), 0);
+	assert_int_equal(fstatat(scratch_fd, "later", &status, 0), 0);
+	rules.installed_arrived = status.st_ctim;
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_int_equal(staging.rejected, OUTCOME_OK);
+	assert_false(pair_is_whole(&staging.pair));
 }
 
 static void of_flat_and_generation_the_later_issued_is_chosen(void **state)
@@ -372,6 +419,8 @@ int main(void)
 		staging_test(the_newest_rejected_one_stays),
 		staging_test(a_rejected_one_that_is_superseded_is_no_failure),
 		staging_test(a_rejected_name_from_the_future_is_superseded_too),
+		staging_test(many_bad_ones_do_not_hide_a_good_one_that_came_later),
+		staging_test(bad_ones_from_before_the_installed_one_are_superseded),
 		staging_test(of_flat_and_generation_the_later_issued_is_chosen),
 		staging_test(a_rejected_one_that_came_first_is_superseded_whatever_its_name),
 		staging_test(a_rejected_flat_pair_counts_until_a_good_one_came),
