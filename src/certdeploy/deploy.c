@@ -4,73 +4,13 @@
 #include "certsync/cleanup.h"
 #include "certsync/journal.h"
 #include "deploy.h"
-#include "previous.h"
+#include "history.h"
 
 #define REASON_MAX 1200
-
-/* The pair that was installed before, for a rollback. */
-struct history {
-	struct pair previous;
-	char healthy[RECORD_NOTE_MAX +
-		     1]; /* names of the endpoints that were, with blanks around */
-};
-
-static void history_clear(struct history *history)
-{
-	pair_clear(&history->previous);
-}
 
 static const char *wanted(const struct situation *situation)
 {
 	return situation->installed.judged.fingerprint;
-}
-
-/* --- which endpoints were healthy, also for the run that completes this one --- */
-
-static void note_healthy(const struct situation *situation, struct history *history)
-{
-	size_t used = (size_t)snprintf(history->healthy, sizeof(history->healthy), " ");
-
-	for (size_t i = 0; i < situation->serving.count; i++) {
-		const struct serving_endpoint *endpoint = &situation->serving.endpoint[i];
-
-		if (endpoint->was_healthy && used < sizeof(history->healthy))
-			used += (size_t)snprintf(history->healthy + used,
-						 sizeof(history->healthy) - used, "%s ",
-						 endpoint->endpoint.name);
-	}
-}
-
-static void recall_healthy(struct situation *situation, const char *note)
-{
-	for (size_t i = 0; i < situation->serving.count; i++) {
-		struct serving_endpoint *endpoint = &situation->serving.endpoint[i];
-		char word[ENDPOINT_NAME_MAX + 3];
-
-		snprintf(word, sizeof(word), " %s ", endpoint->endpoint.name);
-		endpoint->was_healthy = strstr(note, word) != NULL;
-		endpoint->was_up |= endpoint->was_healthy;
-	}
-}
-
-/*
- * Was what is installed never proved, as the run that installed it did not come to that? What that
- * run knew is put into ${history}: the pair before it, and what was healthy then.
- */
-static enum outcome recall(struct situation *situation, struct history *history, bool *unproven)
-{
-	struct record record;
-	enum outcome outcome = record_read(situation->install.state, RECORD_PENDING, &record);
-
-	*unproven = false;
-	if (outcome_failed(outcome))
-		return outcome_in(outcome, "%s", situation->conf.state_dir);
-	if (!record_is_of(&record, &situation->installed))
-		return OUTCOME_OK;
-	recall_healthy(situation, record.note);
-	outcome = previous_read(situation->install.state, &history->previous);
-	*unproven = pair_is_whole(&history->previous);
-	return outcome_in(outcome, "%s", situation->conf.state_dir);
 }
 
 /* --- without a look at what is served --- */
@@ -284,7 +224,7 @@ enum outcome deploy_staged(struct situation *situation)
 	char words[REASON_MAX];
 	bool unproven;
 
-	outcome = recall(situation, &history, &unproven);
+	outcome = history_recall(situation, &history, &unproven);
 	if (outcome_failed(outcome))
 		return outcome;
 	if (situation->conf.verify) {
@@ -293,8 +233,7 @@ enum outcome deploy_staged(struct situation *situation)
 		if (!outcome_failed(found) && !unproven)
 			converge_test(situation);
 	}
-	note_healthy(situation, &history);
-	situation->install.note = history.healthy;
+	history_note(situation, &history);
 	outcome = install_pair(&situation->install, new, old, !unproven && !pair_equal(new, old));
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", situation->mailcow.ssl_dir);
@@ -388,11 +327,10 @@ enum outcome deploy_installed(struct situation *situation)
 				  : nothing_to_do(situation);
 		return conclude(outcome, complaint, words);
 	}
-	outcome = recall(situation, &history, &unproven);
+	outcome = history_recall(situation, &history, &unproven);
 	if (outcome_failed(outcome))
 		return conclude(outcome, complaint, words);
-	note_healthy(situation, &history);
-	situation->install.note = history.healthy;
+	history_note(situation, &history);
 	if (unproven && record_is_of(&situation->rejected, &situation->installed) &&
 	    can_roll_back(situation, &history)) {
 		outcome = find_services(situation);
