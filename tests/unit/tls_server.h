@@ -20,6 +20,7 @@
 
 #include <openssl/ssl.h>
 
+#include "certsync/worker.h"
 #include "make_pair.h"
 #include "unit.h"
 
@@ -243,6 +244,8 @@ static inline void unblock_port(struct blocked_port *blocked)
 /* ${server}'s port is to be 0, or the one to take. */
 static inline void server_start_on(struct server *server, const char *host)
 {
+	/* Locks that a thread holds when another one forks stay locked in the new process. */
+	assert_int_equal(worker_prepare(), OUTCOME_OK);
 	server->fd = bind_to(host, &server->port);
 	assert_int_equal(listen(server->fd, 16), 0);
 	assert_int_equal(pthread_create(&server->thread, NULL, server_run, server), 0);
