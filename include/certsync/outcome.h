@@ -46,6 +46,9 @@ const struct outcome_text *outcome_text(enum outcome outcome);
 /* True unless ${outcome} has exit status 0. */
 bool outcome_failed(enum outcome outcome);
 
+/* Longer reasons are cut. */
+#define OUTCOME_REASON_MAX 2048
+
 /*
  * Record the reason of ${outcome} (printf-like; control and non-ASCII bytes are replaced by \xNN,
  * so that text from elsewhere can be named) and return ${outcome}. Replaces the reason recorded

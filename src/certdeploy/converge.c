@@ -57,9 +57,9 @@ static void tell(const struct services *services)
 
 static void tell_progress(const struct situation *situation, const char *wanted)
 {
-	char text[1024];
+	char text[SERVING_SUMMARY_MAX];
 
-	converge_describe(situation, wanted, text, sizeof(text));
+	serving_summarize(&situation->serving, wanted, text, sizeof(text));
 	journal_step("%s", text);
 }
 
@@ -136,26 +136,4 @@ bool converge_broke_something(const struct situation *situation)
 		    serving->endpoint[i].state != SERVING_CURRENT)
 			return true;
 	return false;
-}
-
-void converge_describe(const struct situation *situation, const char *wanted, char *to, size_t size)
-{
-	const struct serving *serving = &situation->serving;
-	size_t used;
-
-	used = (size_t)snprintf(to, size, "%zu of %zu endpoints serve %s",
-				serving_count(serving, SERVING_CURRENT), serving_asked(serving),
-				wanted);
-	for (size_t i = 0; i < serving->count && used < size; i++) {
-		const struct serving_endpoint *endpoint = &serving->endpoint[i];
-		char what[2 * WIRE_REASON_MAX];
-
-		if (endpoint->state != SERVING_STALE && endpoint->state != SERVING_DOWN)
-			continue;
-		serving_describe(endpoint, what, sizeof(what));
-		used += (size_t)snprintf(to + used, size - used, "; %s (%s port %d): %s%s",
-					 endpoint->endpoint.name, endpoint->endpoint.address,
-					 endpoint->endpoint.port,
-					 endpoint->state == SERVING_STALE ? "serves " : "", what);
-	}
 }

@@ -28,8 +28,4 @@ void converge_test(struct situation *situation);
 /* Does any endpoint that was healthy before not serve ${situation}'s wanted certificate now? */
 bool converge_broke_something(const struct situation *situation);
 
-/* "7 of 9 endpoints serve AA:BB...; imaps (127.0.0.1:993): Connection refused; ..." */
-void converge_describe(const struct situation *situation, const char *wanted, char *to,
-		       size_t size);
-
 #endif

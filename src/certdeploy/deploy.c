@@ -6,8 +6,6 @@
 #include "deploy.h"
 #include "history.h"
 
-#define REASON_MAX 1200
-
 static const char *wanted(const struct situation *situation)
 {
 	return situation->installed.judged.fingerprint;
@@ -50,13 +48,13 @@ static bool update_sni(struct situation *situation, enum outcome *complaint, cha
 	enum outcome updated;
 
 	*complaint = situation_compare_sni(situation, &situation->installed);
-	snprintf(words, REASON_MAX, "%s", outcome_reason(*complaint));
+	snprintf(words, OUTCOME_REASON_MAX, "%s", outcome_reason(*complaint));
 	if (deploy_conf_sni(&situation->conf) != DEPLOY_SNI_UPDATE)
 		return false;
 	updated = sni_update(situation->install.ssl, &situation->installed, &situation->sni);
 	if (outcome_failed(updated)) {
 		*complaint = outcome_in(updated, "%s", situation->mailcow.ssl_dir);
-		snprintf(words, REASON_MAX, "%s", outcome_reason(updated));
+		snprintf(words, OUTCOME_REASON_MAX, "%s", outcome_reason(updated));
 	}
 	for (size_t i = 0; i < situation->sni.count; i++) {
 		if (!situation->sni.directory[i].updated)
@@ -75,7 +73,7 @@ static enum outcome put_previous_back(struct situation *situation, struct histor
 {
 	struct pair failed = situation->installed;
 	enum outcome outcome, complaint;
-	char words[REASON_MAX];
+	char words[OUTCOME_REASON_MAX];
 
 	outcome = record_write(situation->install.state, RECORD_REJECTED, &failed, reason);
 	if (!outcome_failed(outcome))
@@ -116,9 +114,9 @@ static enum outcome roll_back(struct situation *situation, struct history *histo
 	if (outcome_failed(outcome))
 		return outcome;
 	if (converge_broke_something(situation)) {
-		char state[REASON_MAX];
+		char state[SERVING_SUMMARY_MAX];
 
-		converge_describe(situation, wanted(situation), state, sizeof(state));
+		serving_summarize(&situation->serving, wanted(situation), state, sizeof(state));
 		return outcome_because(
 			OUTCOME_ROLLBACK_FAILED, "%s was put back in the place of %s, but %s",
 			wanted(situation), history->previous.judged.fingerprint, state);
@@ -137,9 +135,9 @@ static enum outcome roll_back(struct situation *situation, struct history *histo
 static enum outcome judge(struct situation *situation)
 {
 	const struct serving *serving = &situation->serving;
-	char state[REASON_MAX];
+	char state[SERVING_SUMMARY_MAX];
 
-	converge_describe(situation, wanted(situation), state, sizeof(state));
+	serving_summarize(&situation->serving, wanted(situation), state, sizeof(state));
 	if (serving_count(serving, SERVING_STALE))
 		return outcome_because(OUTCOME_NOT_SERVED, "%s", state);
 	if (serving_count(serving, SERVING_DOWN))
@@ -163,7 +161,7 @@ static enum outcome prove(struct situation *situation, struct history *history, 
 		return outcome;
 	}
 	if (fresh && can_roll_back(situation, history)) {
-		char reason[REASON_MAX];
+		char reason[OUTCOME_REASON_MAX];
 
 		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
 		return roll_back(situation, history, reason);
@@ -186,7 +184,7 @@ static enum outcome find_services(struct situation *situation)
 /* ${complaint} is a failure that stopped nothing; the run ends with it if nothing worse came. */
 static enum outcome conclude(enum outcome outcome, enum outcome complaint, const char *words)
 {
-	char reason[REASON_MAX];
+	char reason[OUTCOME_REASON_MAX];
 
 	if (!outcome_failed(complaint))
 		return outcome;
@@ -221,7 +219,7 @@ enum outcome deploy_staged(struct situation *situation)
 	_cleanup_(history_clear) struct history history = { .healthy = "" };
 	enum outcome outcome, complaint, found = OUTCOME_OK;
 	struct pair *new = &situation->staging.pair, *old = &situation->installed;
-	char words[REASON_MAX];
+	char words[OUTCOME_REASON_MAX];
 	bool unproven;
 
 	outcome = history_recall(situation, &history, &unproven);
@@ -318,7 +316,7 @@ enum outcome deploy_installed(struct situation *situation)
 	_cleanup_(history_clear) struct history history = { .healthy = "" };
 	bool pending = install_is_pending(&situation->install), changed, unproven;
 	enum outcome outcome, complaint;
-	char words[REASON_MAX];
+	char words[OUTCOME_REASON_MAX];
 
 	changed = update_sni(situation, &complaint, words);
 	if (!situation->conf.verify) {

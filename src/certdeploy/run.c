@@ -63,7 +63,7 @@ static enum outcome say(struct situation *situation, bool install)
 		return outcome_because(OUTCOME_DRY_RUN, "dry run: would reload %s with %s",
 				       situation->conf.services, fingerprint);
 	if (situation->conf.verify && deploy_is_behind(situation)) {
-		converge_describe(situation, fingerprint, state, sizeof(state));
+		serving_summarize(&situation->serving, fingerprint, state, sizeof(state));
 		return outcome_because(OUTCOME_DRY_RUN, "dry run: would reload the services, as %s",
 				       state);
 	}

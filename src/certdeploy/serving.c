@@ -205,3 +205,46 @@ void serving_describe(const struct serving_endpoint *endpoint, char *to, size_t 
 	else
 		snprintf(to, size, "%s", named->fingerprint);
 }
+
+/* As serving_describe, without saying again what is ${wanted}. */
+static void describe_fault(const struct serving_endpoint *endpoint, const char *wanted, char *to,
+			   size_t size)
+{
+	const struct wire_answer *named = &endpoint->named, *unnamed = &endpoint->unnamed;
+
+	if (endpoint->state != SERVING_STALE)
+		serving_describe(endpoint, to, size);
+	else if (strcmp(named->fingerprint, wanted) != 0)
+		snprintf(to, size, "serves %s", named->fingerprint);
+	else
+		snprintf(to, size, "serves %s without a name (SNI)", unnamed->fingerprint);
+}
+
+void serving_summarize(const struct serving *serving, const char *wanted, char *to, size_t size)
+{
+	static const char more[] = "; and 999 more";
+	size_t faults =
+		serving_count(serving, SERVING_STALE) + serving_count(serving, SERVING_DOWN);
+	size_t used = (size_t)snprintf(to, size, "%zu of %zu endpoints serve %s",
+				       serving_count(serving, SERVING_CURRENT),
+				       serving_asked(serving), wanted);
+
+	for (size_t i = 0; i < serving->count; i++) {
+		const struct serving_endpoint *endpoint = &serving->endpoint[i];
+		char what[2 * WIRE_REASON_MAX], words[4 * WIRE_REASON_MAX];
+		size_t len;
+
+		if (endpoint->state != SERVING_STALE && endpoint->state != SERVING_DOWN)
+			continue;
+		describe_fault(endpoint, wanted, what, sizeof(what));
+		len = (size_t)snprintf(words, sizeof(words), "; %s (%s port %d): %s",
+				       endpoint->endpoint.name, endpoint->endpoint.address,
+				       endpoint->endpoint.port, what);
+		if (used + len + sizeof(more) > size) {
+			snprintf(to + used, size - used, "; and %zu more", faults);
+			break;
+		}
+		used += (size_t)snprintf(to + used, size - used, "%s", words);
+		faults--;
+	}
+}

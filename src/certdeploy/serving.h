@@ -65,4 +65,14 @@ const struct serving_endpoint *serving_first(const struct serving *serving,
 /* In a few words: what is serving, or why not. ${to} has room for ${size} bytes. */
 void serving_describe(const struct serving_endpoint *endpoint, char *to, size_t size);
 
+/* Room for nine endpoints that are behind, in one sentence. */
+#define SERVING_SUMMARY_MAX 1536
+
+/*
+ * "7 of 9 endpoints serve AA:BB...; imaps (127.0.0.1 port 993): Connection refused; ...". What does
+ * not fit is counted, "; and 5 more", and nothing is cut in its middle. ${size} of
+ * SERVING_SUMMARY_MAX bytes, or of 256 at the least.
+ */
+void serving_summarize(const struct serving *serving, const char *wanted, char *to, size_t size);
+
 #endif

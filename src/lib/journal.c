@@ -10,7 +10,7 @@
 
 #define FIELDS_MAX  12
 #define FIELD_LEN   512
-#define MESSAGE_LEN 1536
+#define MESSAGE_LEN (OUTCOME_REASON_MAX + 512)
 #define RECORD_LEN  (2 * MESSAGE_LEN + (FIELDS_MAX + 4) * FIELD_LEN)
 
 static struct {

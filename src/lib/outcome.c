@@ -5,8 +5,6 @@
 #include "certsync/outcome.h"
 #include "certsync/text.h"
 
-#define REASON_MAX 1024
-
 static const struct outcome_text texts[] = {
 #define OUTCOME_ROW(name, status, priority, programs, id, meaning, advice)                         \
 	[OUTCOME_##name] = { #name, status, priority, programs, id, meaning, advice },
@@ -17,7 +15,7 @@ static const struct outcome_text texts[] = {
 /* The reason recorded last, and what it is the reason of. */
 static struct {
 	enum outcome outcome;
-	char text[REASON_MAX];
+	char text[OUTCOME_REASON_MAX];
 } reason;
 
 const struct outcome_text *outcome_text(enum outcome outcome)
@@ -32,7 +30,7 @@ bool outcome_failed(enum outcome outcome)
 
 enum outcome outcome_because(enum outcome outcome, const char *format, ...)
 {
-	char text[REASON_MAX];
+	char text[OUTCOME_REASON_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -45,7 +43,7 @@ enum outcome outcome_because(enum outcome outcome, const char *format, ...)
 
 enum outcome outcome_in(enum outcome outcome, const char *format, ...)
 {
-	char where[REASON_MAX / 2], text[REASON_MAX];
+	char where[OUTCOME_REASON_MAX / 2], text[OUTCOME_REASON_MAX];
 	va_list arguments;
 
 	if (!outcome_failed(outcome))

@@ -231,10 +231,10 @@ static void a_reason_longer_than_there_is_room_for_is_cut(void **state)
 	memset(text, '\n', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	outcome_because(OUTCOME_FILE_IO, "%s", text);
-	assert_true(strlen(outcome_reason(OUTCOME_FILE_IO)) < 1024);
+	assert_true(strlen(outcome_reason(OUTCOME_FILE_IO)) < OUTCOME_REASON_MAX);
 	assert_string_equal(strrchr(outcome_reason(OUTCOME_FILE_IO), 'a') + 1, "...");
 	outcome_in(OUTCOME_FILE_IO, "%s", text);
-	assert_true(strlen(outcome_reason(OUTCOME_FILE_IO)) < 1024);
+	assert_true(strlen(outcome_reason(OUTCOME_FILE_IO)) < OUTCOME_REASON_MAX);
 }
 
 int main(void)

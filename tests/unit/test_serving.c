@@ -62,6 +62,75 @@ static void what_failed_is_said_in_the_words_of_the_question(void **state)
 		     "not asked");
 }
 
+/* ${count} endpoints, each in ${state}. */
+static struct serving many(size_t count, enum serving_state state, const char *named,
+			   const char *unnamed)
+{
+	struct serving serving = { .count = count };
+
+	for (size_t i = 0; i < count; i++) {
+		struct serving_endpoint *endpoint = &serving.endpoint[i];
+
+		*endpoint = (struct serving_endpoint){ .state = state,
+						       .named = served(named),
+						       .unnamed = served(unnamed) };
+		snprintf(endpoint->endpoint.name, sizeof(endpoint->endpoint.name), "e%zu", i);
+		snprintf(endpoint->endpoint.address, sizeof(endpoint->endpoint.address), "::1");
+		endpoint->endpoint.port = 25;
+	}
+	return serving;
+}
+
+static void summary_is(struct serving serving, size_t size, const char *wanted)
+{
+	char text[SERVING_SUMMARY_MAX];
+
+	assert_true(size <= sizeof(text));
+	serving_summarize(&serving, NEW, text, size);
+	assert_string_equal(text, wanted);
+}
+
+static void a_summary_names_each_endpoint_that_is_behind_and_how(void **state)
+{
+	struct serving mixed = many(4, SERVING_STALE, OLD, OLD);
+
+	(void)state;
+	mixed.endpoint[1].named = mixed.endpoint[1].unnamed = served(NEW);
+	mixed.endpoint[1].state = SERVING_CURRENT;
+	mixed.endpoint[2].named = served(NEW);
+	mixed.endpoint[3].named = failed(WIRE_REFUSED, "Connection refused");
+	mixed.endpoint[3].state = SERVING_DOWN;
+	summary_is(mixed, SERVING_SUMMARY_MAX,
+		   "1 of 4 endpoints serve " NEW "; e0 (::1 port 25): serves " OLD
+		   "; e2 (::1 port 25): serves " OLD " without a name (SNI)"
+		   "; e3 (::1 port 25): Connection refused");
+	summary_is(many(2, SERVING_CURRENT, NEW, NEW), SERVING_SUMMARY_MAX,
+		   "2 of 2 endpoints serve " NEW);
+	summary_is(many(2, SERVING_SKIPPED, NEW, NEW), SERVING_SUMMARY_MAX,
+		   "0 of 0 endpoints serve " NEW);
+}
+
+static void a_summary_counts_what_it_has_no_room_for(void **state)
+{
+	(void)state;
+	summary_is(many(ENDPOINTS_MAX, SERVING_STALE, OLD, OLD), 128,
+		   "0 of 32 endpoints serve " NEW "; e0 (::1 port 25): serves " OLD
+		   "; e1 (::1 port 25): serves " OLD "; and 30 more");
+}
+
+static void a_summary_has_room_for_what_mailcow_serves(void **state)
+{
+	char fingerprint[BUNDLE_FINGERPRINT_LEN + 1], text[SERVING_SUMMARY_MAX];
+	struct serving serving;
+
+	(void)state;
+	memset(fingerprint, 'A', BUNDLE_FINGERPRINT_LEN);
+	fingerprint[BUNDLE_FINGERPRINT_LEN] = '\0';
+	serving = many(9, SERVING_STALE, fingerprint, fingerprint);
+	serving_summarize(&serving, fingerprint + 1, text, sizeof(text));
+	assert_non_null(strstr(text, "; e8 (::1 port 25): "));
+}
+
 static void a_description_is_cut_to_the_room_there_is(void **state)
 {
 	const struct serving_endpoint endpoint = { .state = SERVING_STALE,
@@ -232,6 +301,9 @@ int main(void)
 		cmocka_unit_test(what_is_served_is_its_fingerprint),
 		cmocka_unit_test(what_failed_is_said_in_the_words_of_the_question),
 		cmocka_unit_test(a_description_is_cut_to_the_room_there_is),
+		cmocka_unit_test(a_summary_names_each_endpoint_that_is_behind_and_how),
+		cmocka_unit_test(a_summary_counts_what_it_has_no_room_for),
+		cmocka_unit_test(a_summary_has_room_for_what_mailcow_serves),
 		cmocka_unit_test(endpoints_are_counted_by_state),
 		cmocka_unit_test(any_is_meant_but_the_skipped),
 		cmocka_unit_test(of_a_chosen_service_what_was_up_is_meant),
