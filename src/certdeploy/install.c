@@ -111,8 +111,10 @@ enum outcome install_read(const struct install *install, struct pair *pair)
 	chain = file_read(install->ssl, parts[CERT].name, FILE_OWN, BUNDLE_BYTES_MAX, &pair->chain);
 	if (outcome_failed(chain))
 		return chain;
-	if (fstatat(install->ssl, parts[CERT].name, &status, 0) == 0)
-		pair->arrived = status.st_mtim;
+	if (fstatat(install->ssl, parts[CERT].name, &status, 0) < 0)
+		return outcome_because(OUTCOME_FILE_IO, "%s: cannot stat: %s", parts[CERT].name,
+				       strerror(errno));
+	pair->arrived = status.st_mtim;
 	if (outcome_failed(key))
 		return outcome_because(key, "%s: cannot be read", parts[KEY].name);
 	return OUTCOME_OK;
