@@ -5,6 +5,7 @@
 #include "certsync/journal.h"
 #include "deploy.h"
 #include "history.h"
+#include "rejected.h"
 
 static const char *wanted(const struct situation *situation)
 {
@@ -75,7 +76,7 @@ static enum outcome put_previous_back(struct situation *situation, struct histor
 	enum outcome outcome, complaint;
 	char words[OUTCOME_REASON_MAX];
 
-	outcome = record_write(situation->install.state, RECORD_REJECTED, &failed, reason);
+	outcome = rejected_add(situation->install.state, &failed, reason);
 	if (!outcome_failed(outcome))
 		outcome = install_pair(&situation->install, &history->previous, &failed, false);
 	if (outcome_failed(outcome))
@@ -203,7 +204,7 @@ static enum outcome deployed(const struct situation *situation, enum outcome out
 
 	if (outcome_failed(outcome))
 		return outcome;
-	record_remove(situation->install.state, RECORD_REJECTED);
+	rejected_forget(situation->install.state);
 	if (situation->conf.verify)
 		snprintf(state, sizeof(state), "; %zu of %zu endpoints serve it",
 			 serving_count(&situation->serving, SERVING_CURRENT),
@@ -317,6 +318,7 @@ enum outcome deploy_installed(struct situation *situation)
 	bool pending = install_is_pending(&situation->install), changed, unproven;
 	enum outcome outcome, complaint;
 	char words[OUTCOME_REASON_MAX];
+	struct record rejected = { .note = "" };
 
 	changed = update_sni(situation, &complaint, words);
 	if (!situation->conf.verify) {
@@ -329,8 +331,12 @@ enum outcome deploy_installed(struct situation *situation)
 	if (outcome_failed(outcome))
 		return conclude(outcome, complaint, words);
 	history_note(situation, &history);
-	if (unproven && record_is_of(&situation->rejected, &situation->installed) &&
-	    can_roll_back(situation, &history)) {
+	if (unproven)
+		outcome = rejected_find(situation->install.state, &situation->installed, &rejected);
+	if (outcome_failed(outcome))
+		return conclude(outcome_in(outcome, "%s", situation->conf.state_dir), complaint,
+				words);
+	if (!record_is_empty(&rejected) && can_roll_back(situation, &history)) {
 		outcome = find_services(situation);
 		if (!outcome_failed(outcome))
 			outcome = roll_back(situation, &history,

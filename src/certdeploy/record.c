@@ -22,6 +22,14 @@ static bool hash(const struct bytes *bytes, char hex[static RECORD_HASH_LEN + 1]
 	       OPENSSL_buf2hexstr_ex(hex, RECORD_HASH_LEN + 1, NULL, digest, size, '\0');
 }
 
+enum outcome record_make(const struct pair *pair, struct record *record)
+{
+	memset(record, 0, sizeof(*record));
+	if (!hash(&pair->chain, record->chain) || !hash(&pair->key, record->key))
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	return OUTCOME_OK;
+}
+
 enum outcome record_write(int state, const char *name, const struct pair *pair, const char *note)
 {
 	const struct file_access access = { .uid = geteuid(),
@@ -30,9 +38,10 @@ enum outcome record_write(int state, const char *name, const struct pair *pair, 
 	char text[RECORD_BYTES_MAX];
 	struct bytes bytes = { .data = text };
 	struct record record;
+	enum outcome outcome = record_make(pair, &record);
 
-	if (!hash(&pair->chain, record.chain) || !hash(&pair->key, record.key))
-		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	if (outcome_failed(outcome))
+		return outcome;
 	bytes.len = (size_t)snprintf(text, sizeof(text), "%s cert.pem\n%s key.pem\n%.*s\n",
 				     record.chain, record.key, RECORD_NOTE_MAX, note);
 	return file_replace(state, name, &bytes, &access);

@@ -1,8 +1,8 @@
 /*
  * Notes in the state directory about one pair, which is named by the hashes of its files:
  *
- *	pending   it is being installed, or is installed and was not seen to be served yet
- *	rejected  the services could not serve it, and it was rolled back
+ *	pending          it is being installed, or is installed and was not seen to be served yet
+ *	rejected-DIGITS  the services could not serve it, and it was rolled back (rejected.h)
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -12,7 +12,6 @@
 #include "pair.h"
 
 #define RECORD_PENDING  "pending"
-#define RECORD_REJECTED "rejected"
 #define RECORD_HASH_LEN 64
 #define RECORD_NOTE_MAX 511
 
@@ -21,6 +20,9 @@ struct record {
 	char key[RECORD_HASH_LEN + 1];
 	char note[RECORD_NOTE_MAX + 1]; /* one line of text; may be "" */
 };
+
+/* One of ${pair}, without a note. NO_MEMORY. */
+enum outcome record_make(const struct pair *pair, struct record *record);
 
 /* Write record ${name} of ${pair} into directory ${state}. FILE_WRITE, NO_MEMORY. */
 enum outcome record_write(int state, const char *name, const struct pair *pair, const char *note);

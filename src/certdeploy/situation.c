@@ -128,18 +128,13 @@ static enum outcome choose_staged(struct situation *situation)
 		.roots = &situation->roots,
 		.installed = situation_installed(situation),
 		.installed_arrived = situation->installed.arrived,
+		.rejected_in = situation->options->force ? -1 : situation->install.state,
 		.now = situation->now,
 	};
-	enum outcome outcome;
 
 	/* Our clock was wrong then, or is now: nothing may be passed over for that. */
 	if (rules.installed_arrived.tv_sec > situation->now)
 		rules.installed_arrived = (struct timespec){ 0 };
-	outcome = record_read(situation->install.state, RECORD_REJECTED, &situation->rejected);
-	if (outcome_failed(outcome))
-		return outcome_in(outcome, "%s", situation->conf.state_dir);
-	if (!situation->options->force && !record_is_empty(&situation->rejected))
-		rules.rejected = &situation->rejected;
 	return staging_choose(&rules, &situation->staging);
 }
 

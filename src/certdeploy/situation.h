@@ -26,9 +26,8 @@ struct situation {
 	struct services services;
 	struct install install;
 	struct pair installed;
-	char no_pair[512];      /* why it is not whole */
-	struct bytes roots;     /* in one of which a chain must end; none: in any */
-	struct record rejected; /* the pair that was rolled back; all zero: none */
+	char no_pair[512];  /* why it is not whole */
+	struct bytes roots; /* in one of which a chain must end; none: in any */
 	struct staging staging;
 	struct sni sni;
 	struct serving serving;

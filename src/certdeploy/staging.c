@@ -9,6 +9,7 @@
 #include "certsync/cleanup.h"
 #include "certsync/deadline.h"
 #include "certsync/journal.h"
+#include "rejected.h"
 #include "staging.h"
 
 /*
@@ -41,19 +42,15 @@ static int newest_first(const void *one, const void *other)
 	return is_before(&b->arrived, &a->arrived) ? -1 : strcmp(b->name, a->name);
 }
 
-/* What a rename of the directory changes, and its owner cannot set back: when it arrived. */
-static struct timespec arrival(int dir, const char *name)
-{
-	struct stat status = { 0 };
-
-	fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW);
-	return status.st_ctim;
-}
-
 static enum outcome append(struct staging *staging, size_t *room, const char *name)
 {
 	struct staging_generation *generation;
+	struct stat status;
 
+	if (fstatat(staging->dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? OUTCOME_OK
+				       : outcome_because(OUTCOME_FILE_IO, "%s: cannot stat: %s",
+							 name, strerror(errno));
 	if (staging->count == *room) {
 		*room = *room ? *room * 2 : 16;
 		generation = reallocarray(staging->generations, *room, sizeof(*generation));
@@ -63,7 +60,8 @@ static enum outcome append(struct staging *staging, size_t *room, const char *na
 	}
 	generation = &staging->generations[staging->count++];
 	memcpy(generation->name, name, sizeof(generation->name));
-	generation->arrived = arrival(staging->dir, name);
+	/* What a rename of the directory changes, and its owner cannot set back. */
+	generation->arrived = status.st_ctim;
 	return OUTCOME_OK;
 }
 
@@ -121,6 +119,20 @@ static enum outcome check_not_older(const struct staging_rules *rules,
 	return OUTCOME_OK;
 }
 
+static enum outcome check_not_rejected(const struct staging_rules *rules, const struct pair *pair)
+{
+	struct record record;
+	enum outcome outcome = rejected_find(rules->rejected_in, pair, &record);
+
+	if (outcome_failed(outcome))
+		return outcome_in(outcome, "the state directory");
+	if (record_is_empty(&record))
+		return OUTCOME_OK;
+	return outcome_because(OUTCOME_ROLLED_BACK,
+			       "%s was rolled back before, as the services could not serve it: %s",
+			       pair->judged.fingerprint, record.note);
+}
+
 /* Read the pair in directory ${dir} and judge it. */
 static enum outcome judge(int dir, const struct staging_rules *rules, struct pair *pair)
 {
@@ -140,11 +152,8 @@ static enum outcome judge(int dir, const struct staging_rules *rules, struct pai
 		outcome = judge_outcome(&pair->judged, pair->judged.good);
 	if (!outcome_failed(outcome))
 		outcome = check_not_older(rules, &pair->judged);
-	if (!outcome_failed(outcome) && rules->rejected && record_is_of(rules->rejected, pair))
-		outcome = outcome_because(OUTCOME_ROLLED_BACK,
-					  "%s was rolled back before, as the services could not "
-					  "serve it: %s",
-					  pair->judged.fingerprint, rules->rejected->note);
+	if (!outcome_failed(outcome))
+		outcome = check_not_rejected(rules, pair);
 	if (outcome_failed(outcome))
 		pair_clear(pair);
 	return outcome;
@@ -163,30 +172,34 @@ static enum outcome judge_generation(int dir, const char *name, const struct sta
 }
 
 /*
- * When was the flat pair put there? The change time, which its owner cannot set. False: there is
- * none.
+ * When was the flat pair put there? The change time, which its owner cannot set; 0: there is none.
  */
-static bool flat_changed_at(int dir, struct timespec *when)
+static enum outcome flat_changed_at(int dir, struct timespec *when)
 {
-	struct stat chain, key;
-	bool has_chain = fstatat(dir, GENERATION_CHAIN, &chain, AT_SYMLINK_NOFOLLOW) == 0;
-	bool has_key = fstatat(dir, GENERATION_KEY, &key, AT_SYMLINK_NOFOLLOW) == 0;
+	static const char *const names[] = { GENERATION_CHAIN, GENERATION_KEY };
 
-	if (has_chain && has_key)
-		*when = is_before(&key.st_ctim, &chain.st_ctim) ? chain.st_ctim : key.st_ctim;
-	else if (has_chain || has_key)
-		*when = has_chain ? chain.st_ctim : key.st_ctim;
-	return has_chain || has_key;
+	*when = (struct timespec){ 0 };
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct stat status;
+
+		if (fstatat(dir, names[i], &status, AT_SYMLINK_NOFOLLOW) == 0) {
+			if (is_before(when, &status.st_ctim))
+				*when = status.st_ctim;
+		} else if (errno != ENOENT)
+			return outcome_because(OUTCOME_FILE_IO, "%s: cannot stat: %s", names[i],
+					       strerror(errno));
+	}
+	return OUTCOME_OK;
 }
 
 static enum outcome judge_flat(int dir, const struct staging_rules *rules, struct pair *pair,
 			       struct timespec *changed)
 {
 	deadline end = deadline_in(COPY_WAIT_MS);
-	enum outcome outcome;
+	enum outcome outcome = flat_changed_at(dir, changed);
 
-	if (!flat_changed_at(dir, changed))
-		return OUTCOME_OK;
+	if (outcome_failed(outcome) || !changed->tv_sec)
+		return outcome_in(outcome, "%s", rules->dir);
 	for (;;) {
 		outcome = judge(dir, rules, pair);
 		/* A good one came since: this was left over, as a flat pair always is. */

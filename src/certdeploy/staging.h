@@ -9,7 +9,6 @@
 
 #include "certsync/generation.h"
 #include "pair.h"
-#include "record.h"
 
 struct staging_rules {
 	const char *dir;
@@ -17,8 +16,8 @@ struct staging_rules {
 	const struct bytes *roots;         /* as in judge_rules */
 	const struct judgement *installed; /* a certificate issued before this one is refused */
 	struct timespec installed_arrived; /* when that one came to this host; 0: not known */
-	const struct record
-		*rejected; /* a pair that was rolled back and is not tried again, or NULL */
+	int rejected_in; /* the state directory, where pairs are noted that were rolled back and
+			    are not tried again (rejected.h), or -1 */
 	time_t now;
 };
 

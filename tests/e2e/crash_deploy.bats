@@ -211,7 +211,7 @@ with_a_bad_pair() {
 	NORMAL_STATUS=69
 	scene_is_set "$SSL" "$STAGING" "$STATE"
 	mended() {
-		has_become "$PAIRS/current" && [ "$(ls -A "$STATE")" = $'previous\nrejected' ] &&
+		has_become "$PAIRS/current" && [[ $(ls -A "$STATE") == $'previous\nrejected-'+([[:xdigit:]]) ]] &&
 			[ -d "$GENERATION" ]
 	}
 }

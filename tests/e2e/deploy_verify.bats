@@ -11,6 +11,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	deploy_setup_file
 	# A curve that TLS clients do not offer: every service loads it, and no client gets a handshake.
+	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:brainpoolP256r1 from='1 hour ago'
 	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:brainpoolP256r1 from='1 day ago'
 	[ -e "$PAIRS/rsa" ] || make_pair "$PAIRS/rsa" key=rsa:2048 from='2 days ago'
 	[ -e "$PAIRS/latest" ] || make_pair "$PAIRS/latest" from='1 hour ago'
@@ -252,7 +253,26 @@ serve_oddly() {
 	expect 0 "deployed $(of_pair latest)"
 	staging_is_empty
 	nothing_left_over
-	[ ! -e "$STATE/rejected" ]
+	[ "$(ls -A "$STATE")" = previous ]
+}
+
+@test "two pairs that were rolled back: neither is tried again, until a good one comes" {
+	local pair
+	put_generation "$PAIRS/unusable-too" 10
+	put_generation "$PAIRS/unusable" 11
+	# That which was issued last is the first.
+	for pair in unusable-too unusable; do
+		certdeploy
+		expect 69 "$(of_pair "$pair") was rolled back: $(of_pair current) is installed and served again"
+	done
+	without_docker certdeploy
+	expect 69 'refused: ' ' was rolled back before'
+	all_serve "$(of_pair current)"
+
+	put_generation "$PAIRS/latest" 12
+	certdeploy
+	expect 0 "deployed $(of_pair latest)"
+	[ "$(ls -A "$STATE")" = previous ]
 }
 
 @test "a rollback that was cut off is brought to its end by the next run" {
@@ -260,7 +280,7 @@ serve_oddly() {
 	DOCKER=$BATS_TEST_TMPDIR/docker
 	cat >"$DOCKER" <<-STAND_IN
 		#!/bin/bash
-		[ ! -e "$STATE/rejected" ] || kill -KILL "\$PPID"
+		! compgen -G "$STATE/rejected-*" >/dev/null || kill -KILL "\$PPID"
 		exec "$LAB_DOCKER" "\$@"
 	STAND_IN
 	chmod 0755 "$DOCKER"

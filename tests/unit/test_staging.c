@@ -5,6 +5,7 @@
 #include "certsync/cleanup.h"
 #include "certsync/journal.h"
 #include "make_pair.h"
+#include "rejected.h"
 #include "run_child.h"
 #include "scratch.h"
 #include "staging.h"
@@ -19,9 +20,9 @@ static struct staging staging;
 
 static int begin(void **state)
 {
-	rules = (struct staging_rules){ .dir = scratch,
-					.hostname = "mail.example.org",
-					.now = time(NULL) };
+	rules = (struct staging_rules){
+		.dir = scratch, .hostname = "mail.example.org", .rejected_in = -1, .now = time(NULL)
+	};
 	staging = (struct staging){ .dir = -1 };
 	journal_open("test", JOURNAL_QUIET);
 	return scratch_make(state);
@@ -289,11 +290,10 @@ static void a_missing_directory_is_named(void **state)
 
 /* --- rolled back --- */
 
-/* The record of what is staged as ${name}, as the run that rolled it back wrote it. */
-static struct record record_of(const char *name)
+/* Note of what is staged as ${name} what a run would that rolled it back. */
+static void roll_back(const char *name)
 {
 	_cleanup_(pair_clear) struct pair pair = PAIR_NONE;
-	struct record record;
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/" GENERATION_CHAIN, name);
@@ -302,21 +302,16 @@ static struct record record_of(const char *name)
 	snprintf(path, sizeof(path), "%s/" GENERATION_KEY, name);
 	assert_int_equal(file_read(scratch_fd, path, FILE_STAGED, BUNDLE_BYTES_MAX, &pair.key),
 			 OUTCOME_OK);
-	assert_int_equal(record_write(scratch_fd, RECORD_REJECTED, &pair, "imaps: refused"),
-			 OUTCOME_OK);
-	assert_int_equal(record_read(scratch_fd, RECORD_REJECTED, &record), OUTCOME_OK);
-	assert_false(record_is_empty(&record));
-	return record;
+	assert_int_equal(rejected_add(scratch_fd, &pair, "imaps: refused"), OUTCOME_OK);
+	rules.rejected_in = scratch_fd;
 }
 
 static void a_pair_that_was_rolled_back_is_refused(void **state)
 {
-	struct record rejected;
 
 	(void)state;
 	stage_good(NEWER, 0);
-	rejected = record_of(NEWER);
-	rules.rejected = &rejected;
+	roll_back(NEWER);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_false(pair_is_whole(&staging.pair));
 	assert_null(staging.pair.key.data);
@@ -328,7 +323,7 @@ static void a_pair_that_was_rolled_back_is_refused(void **state)
 	assert_int_equal(staging_tidy(&staging), OUTCOME_OK);
 	assert_true(exists(NEWER));
 	staging_clear(&staging);
-	rules.rejected = NULL;
+	assert_int_equal(rejected_forget(scratch_fd), OUTCOME_OK);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_string_equal(staging.name, NEWER);
 	assert_int_equal(staging.rejected, OUTCOME_OK);
@@ -336,12 +331,10 @@ static void a_pair_that_was_rolled_back_is_refused(void **state)
 
 static void the_same_pair_is_refused_whatever_its_name(void **state)
 {
-	struct record rejected;
 
 	(void)state;
 	stage_good(OLD, 0);
-	rejected = record_of(OLD);
-	rules.rejected = &rejected;
+	roll_back(OLD);
 	assert_int_equal(renameat(scratch_fd, OLD, scratch_fd, NEWEST), 0);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_false(pair_is_whole(&staging.pair));
@@ -350,15 +343,13 @@ static void the_same_pair_is_refused_whatever_its_name(void **state)
 
 static void a_pair_that_changed_is_tried_again(void **state)
 {
-	struct record rejected;
 	char chain[BUNDLE_BYTES_MAX];
 	ssize_t len;
 	int fd;
 
 	(void)state;
 	stage_good(NEWER, 0);
-	rejected = record_of(NEWER);
-	rules.rejected = &rejected;
+	roll_back(NEWER);
 	/* The same leaf, but for example with the certificate of its issuer. */
 	fd = openat(scratch_fd, NEWER "/" GENERATION_CHAIN, O_RDWR | O_APPEND);
 	len = read(fd, chain, sizeof(chain));
@@ -377,12 +368,10 @@ static void a_pair_that_changed_is_tried_again(void **state)
 static void beside_a_rolled_back_one_a_good_one_is_chosen(void **state)
 {
 	const time_t now = time(NULL);
-	struct record rejected;
 
 	(void)state;
 	stage_good(NEWER, now - 2 * A_DAY);
-	rejected = record_of(NEWER);
-	rules.rejected = &rejected;
+	roll_back(NEWER);
 	wait_for_next_stamp();
 	stage_good(NEWEST, now - A_DAY);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
@@ -390,20 +379,31 @@ static void beside_a_rolled_back_one_a_good_one_is_chosen(void **state)
 	assert_int_equal(staging.rejected, OUTCOME_OK);
 	staging_clear(&staging);
 	/* An older one is chosen too, and the rolled back one is still told of. */
-	rejected = record_of(NEWEST);
+	assert_int_equal(rejected_forget(scratch_fd), OUTCOME_OK);
+	roll_back(NEWEST);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_string_equal(staging.name, NEWER);
 	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
 }
 
+static void of_several_that_were_rolled_back_none_is_tried_again(void **state)
+{
+	(void)state;
+	stage_good(NEWER, 0);
+	stage_good(NEWEST, 0);
+	roll_back(NEWER);
+	roll_back(NEWEST);
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_false(pair_is_whole(&staging.pair));
+	assert_int_equal(staging.rejected, OUTCOME_ROLLED_BACK);
+}
+
 static void what_is_wrong_itself_is_said_before_that(void **state)
 {
-	struct record rejected;
 
 	(void)state;
 	stage_bad(NEWER);
-	rejected = record_of(NEWER);
-	rules.rejected = &rejected;
+	roll_back(NEWER);
 	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
 	assert_int_equal(staging.rejected, OUTCOME_CERT_WRONG_HOST);
 }
@@ -430,6 +430,7 @@ int main(void)
 		staging_test(a_pair_that_was_rolled_back_is_refused),
 		staging_test(the_same_pair_is_refused_whatever_its_name),
 		staging_test(a_pair_that_changed_is_tried_again),
+		staging_test(of_several_that_were_rolled_back_none_is_tried_again),
 		staging_test(beside_a_rolled_back_one_a_good_one_is_chosen),
 		staging_test(what_is_wrong_itself_is_said_before_that),
 	};
