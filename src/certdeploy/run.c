@@ -54,7 +54,7 @@ static enum outcome say(struct situation *situation, bool install)
 {
 	const struct pair *pair = install ? &situation->staging.pair : &situation->installed;
 	const char *fingerprint = pair->judged.fingerprint;
-	char state[1024];
+	char state[SERVING_SUMMARY_MAX];
 
 	if (install)
 		return outcome_because(OUTCOME_DRY_RUN, "dry run: would install %s and reload %s",
@@ -112,7 +112,7 @@ static bool is_deployed(enum outcome outcome)
 static enum outcome clean_staging(struct situation *situation, enum outcome outcome, bool deployed)
 {
 	enum outcome tidied = OUTCOME_OK, stale;
-	char reason[1024];
+	char reason[OUTCOME_REASON_MAX];
 
 	snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));
 	if (deployed)
