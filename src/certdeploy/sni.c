@@ -71,12 +71,25 @@ static enum outcome judge(struct sni_directory *directory, struct bytes *domains
 	return OUTCOME_OK;
 }
 
-/* As mailcow's scripts look: a link that leads to a file is one. What is in it is not asked. */
-static bool is_file(int directory, const char *name)
+/*
+ * Are all of the files there? As mailcow's scripts look: a link that leads to a file is one. What
+ * is in it is not asked.
+ */
+static enum outcome has_files(int directory, bool *all)
 {
-	struct stat status;
+	static const char *const names[] = { DOMAINS, CERT, KEY };
 
-	return fstatat(directory, name, &status, 0) == 0 && S_ISREG(status.st_mode);
+	*all = true;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && *all; i++) {
+		struct stat status = { .st_mode = 0 };
+
+		if (fstatat(directory, names[i], &status, 0) < 0 && errno != ENOENT &&
+		    errno != ENOTDIR && errno != ELOOP)
+			return outcome_because(OUTCOME_FILE_IO, "%s: cannot stat: %s", names[i],
+					       strerror(errno));
+		*all = S_ISREG(status.st_mode);
+	}
+	return OUTCOME_OK;
 }
 
 /* What is there and cannot be read is another pair. */
@@ -108,14 +121,16 @@ static enum outcome look_at(int ssl, const char *name, const struct pair *pair,
 	_cleanup_(fd_closep) int fd = open_directory(ssl, name);
 	struct sni_directory *directory;
 	enum outcome outcome;
+	bool all;
 
 	/* A link, a file, or gone in the meantime. */
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
 		return OUTCOME_OK;
 	if (fd < 0)
 		return outcome_because(OUTCOME_FILE_IO, "cannot open: %s", strerror(errno));
-	if (!is_file(fd, DOMAINS) || !is_file(fd, CERT) || !is_file(fd, KEY))
-		return OUTCOME_OK;
+	outcome = has_files(fd, &all);
+	if (outcome_failed(outcome) || !all)
+		return outcome;
 	outcome = file_read(fd, DOMAINS, FILE_OWN, DOMAINS_BYTES_MAX, &domains);
 	if (outcome_failed(outcome))
 		return outcome;

@@ -232,6 +232,22 @@ static void links_are_not_followed(void **state)
 	assert_int_equal(sni.count, 0);
 }
 
+/* No more can be said of it: it may hold an old pair. */
+static void one_that_cannot_be_looked_at_is_named(void **state)
+{
+	char far[300];
+
+	(void)state;
+	put_directory("one", HOST);
+	memset(far, 'x', sizeof(far) - 1);
+	far[sizeof(far) - 1] = '\0';
+	assert_int_equal(unlinkat(scratch_fd, "one/cert.pem", 0), 0);
+	assert_int_equal(symlinkat(far, scratch_fd, "one/cert.pem"), 0);
+	assert_int_equal(sni_find(scratch_fd, &pair, HOST, &sni), OUTCOME_FILE_IO);
+	assert_string_equal(outcome_reason(OUTCOME_FILE_IO),
+			    "one: cert.pem: cannot stat: File name too long");
+}
+
 /* dovecot and postfix pass them by. */
 static void a_hidden_one_is_served_by_nginx(void **state)
 {
@@ -463,6 +479,7 @@ int main(void)
 		sni_test(what_mailcow_does_not_serve_is_not_counted),
 		sni_test(one_that_names_nothing_is_served_for_nothing),
 		sni_test(links_are_not_followed),
+		sni_test(one_that_cannot_be_looked_at_is_named),
 		sni_test(a_hidden_one_is_served_by_nginx),
 		sni_test(only_a_stale_one_is_updated),
 		sni_test(what_is_written_belongs_to_the_directorys_owner),
