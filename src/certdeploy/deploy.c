@@ -201,10 +201,14 @@ static enum outcome conclude(enum outcome outcome, enum outcome complaint, const
 static enum outcome deployed(const struct situation *situation, enum outcome outcome)
 {
 	char state[64] = "";
+	enum outcome forgotten;
 
 	if (outcome_failed(outcome))
 		return outcome;
-	rejected_forget(situation->install.state);
+	/* The next pair that is deployed is another chance. */
+	forgotten = rejected_forget(situation->install.state);
+	if (outcome_failed(forgotten))
+		journal_outcome(outcome_in(forgotten, "%s", situation->conf.state_dir));
 	if (situation->conf.verify)
 		snprintf(state, sizeof(state), "; %zu of %zu endpoints serve it",
 			 serving_count(&situation->serving, SERVING_CURRENT),
