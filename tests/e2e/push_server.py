@@ -101,6 +101,16 @@ def said_by_server(client, port):
                 yield data
 
 
+# The one way of ending it, or the other: it goes on taking what the client says, and it is the answer that is missing.
+def end_here(client, closing):
+    if closing:
+        client.shutdown(socket.SHUT_RDWR)
+        client.close()
+        return
+    while client.recv(65536):
+        pass
+
+
 def relay(client, port, stage=None, then_close=False):
     said = b""
     for data in said_by_server(client, port):
@@ -111,13 +121,7 @@ def relay(client, port, stage=None, then_close=False):
             client.sendall(data)
             continue
         client.sendall(said[before:end])
-        if then_close:
-            client.shutdown(socket.SHUT_RDWR)
-            client.close()
-        else:
-            # Keep taking what the client says: it is the answer that is missing.
-            while client.recv(65536):
-                pass
+        end_here(client, then_close)
         return
 
 
@@ -136,12 +140,7 @@ def spoil(client, how, port, file):
             client.sendall(data[:here] + bytes([data[here] ^ 1]) + data[here + 1 :])
             continue
         client.sendall(data[:here])
-        if how == "cut":
-            client.shutdown(socket.SHUT_RDWR)
-            client.close()
-        else:
-            while client.recv(65536):
-                pass
+        end_here(client, how == "cut")
         return
 
 
