@@ -37,17 +37,24 @@ normal() {
 
 # What has its final name is whole; and what is remembered is there. What was killed may leave a half-made directory,
 # which certdeploy removes: see crash_deploy.bats.
-unharmed() {
-	local generation whole=0
+no_half() {
+	local generation
 	for generation in "$STAGING"/*/; do
 		[ -d "$generation" ] || continue
 		cmp "$generation/fullchain.pem" "$PAIRS/mail/fullchain.pem" &&
 			cmp "$generation/privkey.pem" "$PAIRS/mail/privkey.pem" || return
-		whole=$((whole + 1))
 	done
-	keys_are_kept "$STAGING" "$STATE" || return
+	keys_are_kept "$STAGING" "$STATE"
+}
+
+is_pushed() {
+	compgen -G "$STAGING/2*" >/dev/null
+}
+
+unharmed() {
+	no_half || return
 	[ ! -e "$STATE/last_fp" ] || {
-		[ "$(cat "$STATE/last_fp")" = "$(fingerprint "$PAIRS/mail/leaf.pem")" ] && [ "$whole" -gt 0 ]
+		[ "$(cat "$STATE/last_fp")" = "$(fingerprint "$PAIRS/mail/leaf.pem")" ] && is_pushed
 	}
 }
 
@@ -62,6 +69,44 @@ mended() {
 
 @test "certpush with a system call that fails: the next run brings it to its end" {
 	try_all fail 'certpush failed'
+}
+
+# --- pushed a while ago, and still not served ---
+
+not_served() {
+	tls_server -cert "$PAIRS/old/fullchain.pem" -key "$PAIRS/old/privkey.pem"
+	configure verify.verify=on "verify.endpoint=$ENDPOINT"
+	pushed_since "$PAIRS/mail" '3 hours ago'
+	scene_is_set "$STATE"
+	BEFORE=$(stat -c %Y "$STATE/last_fp")
+	# It fails as long as the other host serves the old one, but for the time after a push.
+	normal() {
+		local status=0
+		"$PROGRAM" -c "$CONF" || status=$?
+		[ "$status" -eq 69 ] || return "$status"
+	}
+	unharmed() {
+		no_half && [ -s "$STATE/last_fp" ] && [ "$(cat "$STATE/last_fp")" = "$(fingerprint "$PAIRS/mail/leaf.pem")" ] &&
+			{ is_pushed || [ "$(stat -c %Y "$STATE/last_fp")" = "$BEFORE" ]; }
+	}
+	mended() {
+		unharmed && [ "$(ls -A "$STATE")" = last_fp ] && { is_pushed || could_not_ask; }
+	}
+}
+
+# Not to know is no reason to push, and the run before the next one may end so.
+could_not_ask() {
+	[ ! -e "$SAID.next" ] && grep -q "certpush: .*$ENDPOINT" "$SAID"
+}
+
+@test "certpush killed as it pushes again what is not served" {
+	not_served
+	try_all kill 'certpush, pushing again, killed'
+}
+
+@test "certpush with a system call that fails as it pushes again what is not served" {
+	not_served
+	try_all fail 'certpush, pushing again, failed'
 }
 
 # --- other mishaps ---
