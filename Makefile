@@ -27,7 +27,7 @@ LIB_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/lib/*.c))
 PUSH_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certpush/*.c))
 DEPLOY_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certdeploy/*.c))
 PROGRAMS = $(B)/certpush $(B)/certdeploy
-MAN_PAGES = $(B)/man/certpush.8 $(B)/man/certdeploy.8 $(B)/man/certsync.conf.5
+MAN_PAGES = $(B)/man/certpush.8 $(B)/man/certdeploy.8 $(B)/man/certsync.conf.5 $(B)/man/certsync.7
 UNIT_TESTS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
 SERVICES = $(wildcard systemd/*.service.in)
 TIMERS = $(wildcard systemd/*.timer)
@@ -79,10 +79,11 @@ $(B)/man/%: man/% $(B)/outcomes
 
 install: all
 	@chown -R --reference=Makefile $(B) 2>/dev/null || :
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
 		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(PROGRAMS) contrib/setup-npm-host contrib/setup-mailcow-host $(DESTDIR)$(SBINDIR)
 	install -m 644 $(B)/man/*.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(B)/man/*.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(TIMERS) $(DESTDIR)$(UNITDIR)
 	for unit in $(SERVICES); do \
@@ -96,7 +97,7 @@ install: all
 # What install put there; configuration, keys and state stay.
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,certpush certdeploy setup-npm-host setup-mailcow-host)
-	rm -f $(DESTDIR)$(MANDIR)/man5/certsync.conf.5 $(addprefix $(DESTDIR)$(MANDIR)/man8/,certpush.8 certdeploy.8)
+	rm -f $(DESTDIR)$(MANDIR)/man5/certsync.conf.5 $(DESTDIR)$(MANDIR)/man7/certsync.7 $(addprefix $(DESTDIR)$(MANDIR)/man8/,certpush.8 certdeploy.8)
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/certsync.conf $(DESTDIR)$(TMPFILESDIR)/certsync.conf
 	rm -rf $(DESTDIR)$(DOCDIR)

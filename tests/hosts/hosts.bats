@@ -944,3 +944,53 @@ source_fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$LAB/npm/le
 	mail systemctl start mailcow-cert-deploy.service
 	await served_everywhere "$(source_fingerprint)"
 }
+
+# --- what is to be typed ---------------------------------------------------------------------------------------
+
+# The documentation's commands, in its order, with this mailcow's and this tree's places, and what the commands before
+# printed in the place of what is left out there.
+try_commands() {
+	local file=$1 host command output status print='' bad=0
+	while read -r host command <&9; do
+		command=${command//\/opt\/mailcow-dockerized/\/mnt\/lab\/mailcow}
+		command=${command//\/etc\/nginx\/letsencrypt/\/mnt\/lab\/npm\/letsencrypt}
+		command=${command//ssh-ed25519 AAAA.../$(npm cut -d' ' -f1,2 /etc/certsync/mailcow_certsync.pub)}
+		command=${command//SHA256:.../$print}
+		status=0
+		output=$(hosts exec "$host" bash -o pipefail -c "$command" 2>&1 </dev/null) || status=$?
+		printf '%s: %s\n%s\n' "$host" "$command" "$output"
+		[ "$status" = 0 ] || { echo "it ended with $status"; bad=1; }
+		case $command in
+		setup-mailcow-host*) print=$(printed | sed 's/.*--confirm //') ;;
+		*'-fingerprint'*) [ "$(sed -n 's/.*Fingerprint=//p' <<<"$output")" = "$(source_fingerprint)" ] || bad=1 ;;
+		*'openssl sha256'*) [ "$(uniq <<<"$output" | wc -l)" = 1 ] || bad=1 ;;
+		*sha256sum) [ "${output%% *}" = "$(tlsa)" ] || bad=1 ;;
+		cert*check) [[ $output == CERT*\ OK\ -\ * ]] || bad=1 ;;
+		cert*' -n' | cert*--dry-run) [[ $output == *'nothing to do'* ]] || bad=1 ;;
+		*list-timers*) [[ $output == *mailcow-cert-*.timer* ]] || bad=1 ;;
+		journalctl*) [[ $output == *'nothing to do'* ]] || bad=1 ;;
+		esac
+	done 9< <(commands "$file")
+	[ "$bad" = 0 ]
+}
+
+tlsa() {
+	openssl x509 -in "$LAB/npm/letsencrypt/live/npm-5/cert.pem" -noout -pubkey |
+		openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1
+}
+
+@test "each command of the README and of the handbook does what they say" {
+	undo='mail systemctl stop imaps; npm systemctl reset-failed mailcow-cert-push.service
+		mail systemctl reset-failed mailcow-cert-deploy.service'
+	npm systemctl reset-failed mailcow-cert-push.service
+	mail systemctl reset-failed mailcow-cert-deploy.service
+	deploys "$(source_fingerprint)"
+	# Dovecot is on another port here.
+	mail systemd-run -q --unit=imaps openssl s_server -quiet -accept 993 -cert /mnt/lab/mailcow/data/assets/ssl/cert.pem \
+		-key /mnt/lab/mailcow/data/assets/ssl/key.pem
+	await npm openssl s_client -connect mail.example.org:993 </dev/null
+	for file in README.md man/certsync.7; do
+		[ "$(commands "$TOP/$file" | wc -l)" -gt 15 ]
+		try_commands "$TOP/$file"
+	done
+}
