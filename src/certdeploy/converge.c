@@ -127,13 +127,31 @@ void converge_test(struct situation *situation)
 			serving->endpoint[i].was_healthy = false;
 }
 
+static bool is_broken(const struct serving_endpoint *endpoint)
+{
+	return endpoint->was_healthy && endpoint->state != SERVING_CURRENT;
+}
+
 bool converge_broke_something(const struct situation *situation)
 {
 	const struct serving *serving = &situation->serving;
 
 	for (size_t i = 0; i < serving->count; i++)
-		if (serving->endpoint[i].was_healthy &&
-		    serving->endpoint[i].state != SERVING_CURRENT)
+		if (is_broken(&serving->endpoint[i]))
 			return true;
+	return false;
+}
+
+bool converge_failed_to_load(const struct situation *situation)
+{
+	const struct serving *serving = &situation->serving;
+
+	for (size_t i = 0; i < serving->count; i++) {
+		const struct service *service = serving->endpoint[i].service;
+
+		if (is_broken(&serving->endpoint[i]) &&
+		    !(service && service->outcome == OUTCOME_SERVICE_DOWN))
+			return true;
+	}
 	return false;
 }

@@ -28,4 +28,7 @@ void converge_test(struct situation *situation);
 /* Does any endpoint that was healthy before not serve ${situation}'s wanted certificate now? */
 bool converge_broke_something(const struct situation *situation);
 
+/* And could its service be told at all to load that certificate? If not, it is not to blame. */
+bool converge_failed_to_load(const struct situation *situation);
+
 #endif

@@ -161,7 +161,7 @@ static enum outcome prove(struct situation *situation, struct history *history, 
 			return finished;
 		return outcome;
 	}
-	if (fresh && can_roll_back(situation, history)) {
+	if (fresh && converge_failed_to_load(situation) && can_roll_back(situation, history)) {
 		char reason[OUTCOME_REASON_MAX];
 
 		snprintf(reason, sizeof(reason), "%s", outcome_reason(outcome));

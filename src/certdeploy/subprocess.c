@@ -113,7 +113,7 @@ static void output_close(struct subprocess_output *output)
 /*
  * Take what is there; what does not fit is read and forgotten, so that the program does not block.
  */
-static void output_take(struct subprocess_output *output)
+static void output_take(struct subprocess *process, struct subprocess_output *output)
 {
 	char rest[512] = { 0 };
 
@@ -126,6 +126,8 @@ static void output_take(struct subprocess_output *output)
 			continue;
 		if (got < 0 && errno == EAGAIN)
 			return;
+		if (got < 0)
+			process->unread = errno;
 		if (got <= 0)
 			output_close(output);
 		else if (room)
@@ -178,8 +180,8 @@ static size_t look(struct subprocess *processes, size_t count, bool *speaking)
 	*speaking = false;
 	for (size_t i = 0; i < count; i++) {
 		running += !has_ended(&processes[i], WNOHANG);
-		output_take(&processes[i].out);
-		output_take(&processes[i].err);
+		output_take(&processes[i], &processes[i].out);
+		output_take(&processes[i], &processes[i].err);
 		*speaking |= processes[i].out.fd >= 0 || processes[i].err.fd >= 0;
 	}
 	return running;
@@ -224,8 +226,8 @@ void subprocess_wait(struct subprocess *processes, size_t count, deadline end)
 
 bool subprocess_succeeded(const struct subprocess *process)
 {
-	return !process->timed_out && process->status != -1 && WIFEXITED(process->status) &&
-	       WEXITSTATUS(process->status) == 0;
+	return !process->timed_out && !process->unread && process->status != -1 &&
+	       WIFEXITED(process->status) && WEXITSTATUS(process->status) == 0;
 }
 
 /* The last ${size} - 1 bytes at the most of ${output}, without the final newline, on one line. */
@@ -251,6 +253,8 @@ void subprocess_explain(const struct subprocess *process, char *to, size_t size)
 		snprintf(to, size, "did not end in time%s%s", words[0] ? ": " : "", words);
 	else if (process->status == -1)
 		snprintf(to, size, "could not be started");
+	else if (process->unread)
+		snprintf(to, size, "what it said could not be read: %s", strerror(process->unread));
 	else if (WIFSIGNALED(process->status))
 		snprintf(to, size, "was ended by signal %d%s%s", WTERMSIG(process->status),
 			 words[0] ? ": " : "", words);

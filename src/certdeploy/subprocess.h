@@ -26,6 +26,7 @@ struct subprocess {
 	struct subprocess_output out;
 	struct subprocess_output err;
 	bool timed_out;
+	int unread; /* why some of what it said could not be read, an errno; 0: all was */
 	int status; /* as waitpid(2) gives it; -1: could not be started */
 };
 
@@ -40,7 +41,7 @@ bool subprocess_start(struct subprocess *process, const char *const argv[],
 /* Wait until all ${count} have ended or ${end} has passed; those still running are then killed. */
 void subprocess_wait(struct subprocess *processes, size_t count, deadline end);
 
-/* Did it run, end by itself and return 0? */
+/* Did it run, end by itself and return 0, and was all read that it said? */
 bool subprocess_succeeded(const struct subprocess *process);
 
 /* Write what became of a failed one to ${to}: what it said last, or how it ended. */

@@ -274,6 +274,20 @@ is_killed_at() {
 
 # --- other mishaps ---
 
+@test "containers that are not found: the pair, which is not to blame, is kept and loaded by the next run" {
+	with_a_look
+	set_scene
+	sed -i '2i case "\$*" in ps*) exit ;; esac' "$DOCKER"
+	certdeploy
+	expect 69 'postfix-mailcow: there is no container of this service' '0 of 3 endpoints serve'
+	[[ $output != *'rolled back'* ]]
+	installed_is "$PAIRS/new"
+	sed -i 2d "$DOCKER"
+	certdeploy
+	expect 0 "$(fingerprint "$PAIRS/new/leaf.pem") is served again: 3 of 3 endpoints"
+	has_become "$PAIRS/new"
+}
+
 @test "many runs at once: one of them deploys, and each other one says that a run is under way or has nothing to do" {
 	with_a_look
 	set_scene

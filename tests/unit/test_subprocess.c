@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run_child.h"
 #include "subprocess.h"
@@ -43,6 +45,25 @@ static void a_failure_is_explained_by_what_was_said(void **state)
 	subprocess_explain(process, text, sizeof(text));
 	assert_string_equal(text, "exit status 3: first no such");
 	free(process);
+}
+
+/* Half of an answer must not be taken for all of it. */
+static void an_answer_that_cannot_be_read_is_a_failure(void **state)
+{
+	const char *const argv[] = { "/bin/sh", "-c", "echo here", NULL };
+	struct subprocess process;
+	char text[256];
+	int directory = open("/", O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+	assert_true(directory >= 0);
+	assert_true(subprocess_start(&process, argv, nothing));
+	assert_int_equal(dup2(directory, process.out.fd), process.out.fd);
+	close(directory);
+	subprocess_wait(&process, 1, deadline_in(LONG_MS));
+	assert_false(subprocess_succeeded(&process));
+	subprocess_explain(&process, text, sizeof(text));
+	assert_string_equal(text, "what it said could not be read: Is a directory");
 }
 
 static void death_by_a_signal_is_a_failure(void **state)
@@ -176,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_and_error_are_kept_apart),
 		cmocka_unit_test(a_failure_is_explained_by_what_was_said),
+		cmocka_unit_test(an_answer_that_cannot_be_read_is_a_failure),
 		cmocka_unit_test(death_by_a_signal_is_a_failure),
 		cmocka_unit_test(what_hangs_is_ended_with_all_it_started),
 		cmocka_unit_test(what_is_left_running_is_not_waited_for),
