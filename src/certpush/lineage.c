@@ -13,15 +13,11 @@
 #include "certsync/text.h"
 #include "handover.h"
 #include "lineage.h"
+#include "swap.h"
 
 /* certbot is done with its four links in an instant; this is for a host under load. */
 #define SWAP_WAIT_MS 5000
 #define SWAP_POLL_MS 50
-/*
- * A lineage that has been incomplete for longer than this is broken, not in the middle of a
- * renewal.
- */
-#define SWAP_RECENT_SECONDS 10
 
 void lineage_clear(struct lineage *lineage)
 {
@@ -68,16 +64,20 @@ static bool changed_recently(int live, const char *name)
 	       time(NULL) - status.st_mtime < SWAP_RECENT_SECONDS;
 }
 
-/* Read the leaf of ${name}; while its link is being replaced, wait, until ${end} at the most. */
+/* Read the leaf of ${name}; while its links are being exchanged, wait, until ${end} at the most. */
 static enum outcome await_leaf(int live, const char *name, const char *host, deadline end,
 			       struct bundle **bundle)
 {
 	for (;;) {
+		/* Asked first: what is read after an exchange is what it led to. */
+		bool swapping = swap_is_under_way(live, name);
 		enum outcome outcome = read_leaf(live, name, host, bundle);
 
-		if (outcome != OUTCOME_FILE_MISSING || !changed_recently(live, name) ||
-		    !deadline_pause(end, SWAP_POLL_MS))
+		if (outcome == OUTCOME_FILE_MISSING && changed_recently(live, name))
+			swapping = true;
+		if (!swapping || !deadline_pause(end, SWAP_POLL_MS))
 			return outcome;
+		bundle_freep(bundle);
 	}
 }
 

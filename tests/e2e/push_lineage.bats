@@ -358,10 +358,78 @@ trace_files() {
 	pushed "$PAIRS/newer"
 }
 
+# trace_links: a run whose looks at the links can be seen
+trace_links() {
+	begin strace -qq -o "$TRACE" -e trace=readlinkat -- -v
+}
+
+@test "a renewal whose files are there and whose links are not exchanged yet: waited for, and the new pair is pushed" {
+	lineage npm-5 "$PAIRS/old"
+	certpush
+	pushed "$PAIRS/old"
+	rm -r "${STAGING:?}"/*
+	archive npm-5 2 "$PAIRS/newer"
+	trace_links
+	await is_waiting 'npm-5/fullchain1'
+	for part in cert privkey chain fullchain; do
+		link_part npm-5 2 $part
+	done
+	finish
+	expect 0 "pushed $(fingerprint "$PAIRS/newer/leaf.pem")"
+	pushed "$PAIRS/newer"
+}
+
+@test "a renewal of which only the key is written yet is waited for" {
+	lineage npm-5 "$PAIRS/old"
+	install -m 0600 "$PAIRS/newer/privkey.pem" "$ARCHIVE/npm-5/privkey2.pem"
+	trace_links
+	await is_waiting 'npm-5/fullchain1'
+	archive npm-5 2 "$PAIRS/newer"
+	for part in cert privkey chain fullchain; do
+		link_part npm-5 2 $part
+	done
+	finish
+	expect 0
+	pushed "$PAIRS/newer"
+}
+
+@test "a new lineage whose chain is still empty is waited for" {
+	lineage npm-5 "$PAIRS/old"
+	lineage npm-12 "$PAIRS/newer"
+	: >"$ARCHIVE/npm-12/fullchain1.pem"
+	trace_links
+	await is_waiting 'npm-12/fullchain1'
+	cp "$PAIRS/newer/fullchain.pem" "$ARCHIVE/npm-12/fullchain1.pem"
+	finish
+	expect 0
+	pushed "$PAIRS/newer"
+}
+
+@test "links that are never exchanged are waited for for a few seconds, and then what they lead to is pushed" {
+	lineage npm-5 "$PAIRS/mail"
+	archive npm-5 2 "$PAIRS/newer"
+	trace_links
+	finish
+	expect 0
+	is_waiting 'npm-5/fullchain1'
+	pushed "$PAIRS/mail"
+}
+
+@test "links that were not exchanged long ago are not waited for" {
+	lineage npm-5 "$PAIRS/mail"
+	archive npm-5 2 "$PAIRS/newer"
+	touch -d '1 hour ago' "$ARCHIVE/npm-5"
+	traced -e trace=readlinkat -- --dry-run
+	expect 0 "would push npm-5 ($(fingerprint "$PAIRS/mail/leaf.pem"))"
+	[ "$(grep -c 'npm-5/fullchain1' "$TRACE")" -eq 1 ]
+}
+
 @test "renewals without end while it pushes again and again: whatever is pushed is a pair" {
 	local i part name turn
 	lineage npm-5 "$PAIRS/mail"
 	archive npm-5 2 "$PAIRS/old"
+	# Which of the two is the newer one is not to matter.
+	touch -d '1 hour ago' "$ARCHIVE/npm-5"
 	(
 		turn=2
 		while :; do
