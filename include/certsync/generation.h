@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define GENERATION_NAME_LEN 33
+#define GENERATION_PART_LEN (GENERATION_NAME_LEN + 6)
 #define GENERATION_CHAIN    "fullchain.pem"
 #define GENERATION_KEY      "privkey.pem"
 

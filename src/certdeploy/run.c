@@ -9,6 +9,9 @@
 #include "overview.h"
 #include "run.h"
 
+/* Whoever goes on putting things into staging does not keep a run going. */
+#define PASSES_MAX 3
+
 /* From here on every record says which certificate it is about. */
 static void describe(const struct judgement *certificate)
 {
@@ -151,7 +154,18 @@ static enum outcome run_steps(struct situation *situation)
 	return situation->options->dry_run ? outcome : clean_staging(situation, outcome, deployed);
 }
 
-int run_command(const struct command_options *options)
+/*
+ * The path unit notices nothing while the service runs: has anything come to staging since this run
+ * has looked?
+ */
+static bool is_behind_arrivals(const struct situation *situation)
+{
+	return !situation->options->dry_run && situation->staging.dir >= 0 &&
+	       arrivals_since(situation->staging.dir, &situation->staging.arrivals);
+}
+
+/* One pass, to its exit status; ${again}: there is reason for another one. */
+static int pass(const struct command_options *options, bool *again)
 {
 	_cleanup_(situation_clear) struct situation situation;
 	enum outcome outcome;
@@ -162,5 +176,18 @@ int run_command(const struct command_options *options)
 	journal_status("%s", outcome_reason(outcome));
 	if (situation.serving.count && !options->quiet && isatty(STDOUT_FILENO))
 		overview_endpoints(&situation.serving, stdout);
+	*again = is_behind_arrivals(&situation);
 	return outcome_text(outcome)->status;
+}
+
+int run_command(const struct command_options *options)
+{
+	bool again;
+	int status = pass(options, &again);
+
+	for (int passes = 1; again && passes < PASSES_MAX; passes++) {
+		journal_step("%s", "more has come to staging meanwhile");
+		status = pass(options, &again);
+	}
+	return status;
 }

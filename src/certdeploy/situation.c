@@ -130,6 +130,7 @@ static enum outcome choose_staged(struct situation *situation)
 		.installed_arrived = situation->installed.arrived,
 		.rejected_in = situation->options->force ? -1 : situation->install.state,
 		.now = situation->now,
+		.patient = !situation->looking,
 	};
 
 	/* Our clock was wrong then, or is now: nothing may be passed over for that. */

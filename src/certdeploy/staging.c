@@ -12,89 +12,12 @@
 #include "rejected.h"
 #include "staging.h"
 
-/*
- * More generations than this are not looked at: those that arrived last come first, whatever their
- * names say, and each costs a signature check or two.
- */
-#define CANDIDATES_MAX 32
 /* An upload that was not finished within this time never will be. */
 #define PART_STALE_SECONDS (60L * 60)
 /* rsync and scp write one file of the flat pair after the other. */
 #define COPY_WAIT_MS        5000
 #define COPY_POLL_MS        100
 #define COPY_RECENT_SECONDS 10
-
-/* --- generations --- */
-
-static bool is_before(const struct timespec *one, const struct timespec *other)
-{
-	return one->tv_sec != other->tv_sec ? one->tv_sec < other->tv_sec
-					    : one->tv_nsec < other->tv_nsec;
-}
-
-/* The one that arrived last first; of two of the same moment the one with the later name. */
-static int newest_first(const void *one, const void *other)
-{
-	const struct staging_generation *a = one, *b = other;
-
-	if (is_before(&a->arrived, &b->arrived))
-		return 1;
-	return is_before(&b->arrived, &a->arrived) ? -1 : strcmp(b->name, a->name);
-}
-
-static enum outcome append(struct staging *staging, size_t *room, const char *name)
-{
-	struct staging_generation *generation;
-	struct stat status;
-
-	if (fstatat(staging->dir, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? OUTCOME_OK
-				       : outcome_because(OUTCOME_FILE_IO, "%s: cannot stat: %s",
-							 name, strerror(errno));
-	if (staging->count == *room) {
-		*room = *room ? *room * 2 : 16;
-		generation = reallocarray(staging->generations, *room, sizeof(*generation));
-		if (!generation)
-			return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
-		staging->generations = generation;
-	}
-	generation = &staging->generations[staging->count++];
-	memcpy(generation->name, name, sizeof(generation->name));
-	/* What a rename of the directory changes, and its owner cannot set back. */
-	generation->arrived = status.st_ctim;
-	return OUTCOME_OK;
-}
-
-static enum outcome list_generations(struct staging *staging)
-{
-	_cleanup_(dir_closep) DIR *entries = file_list(staging->dir, ".");
-	struct dirent *entry;
-	size_t room = 0;
-
-	if (!entries)
-		return outcome_because(OUTCOME_STAGING_MISSING, "cannot list: %s", strerror(errno));
-	while ((entry = file_next_entry(entries))) {
-		enum outcome outcome = OUTCOME_OK;
-
-		if (generation_is_name(entry->d_name))
-			outcome = append(staging, &room, entry->d_name);
-		if (outcome_failed(outcome))
-			return outcome;
-	}
-	if (errno)
-		return outcome_because(OUTCOME_FILE_IO, "cannot list: %s", strerror(errno));
-	if (staging->count)
-		qsort(staging->generations, staging->count, sizeof(*staging->generations),
-		      newest_first);
-	if (staging->count <= CANDIDATES_MAX)
-		return OUTCOME_OK;
-	journal_log(OUTCOME_STAGING_CROWDED,
-		    "%s holds %zu generations; only the %d that arrived last are looked at",
-		    staging->path, staging->count, CANDIDATES_MAX);
-	/* What is not looked at now is not removed either. */
-	staging->count = CANDIDATES_MAX;
-	return OUTCOME_OK;
-}
 
 /* --- judging --- */
 
@@ -171,39 +94,21 @@ static enum outcome judge_generation(int dir, const char *name, const struct sta
 	return outcome_in(judge(fd, rules, pair), "%s/%s", rules->dir, name);
 }
 
-/*
- * When was the flat pair put there? The change time, which its owner cannot set; 0: there is none.
- */
-static enum outcome flat_changed_at(int dir, struct timespec *when)
-{
-	static const char *const names[] = { GENERATION_CHAIN, GENERATION_KEY };
-
-	*when = (struct timespec){ 0 };
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		struct stat status;
-
-		if (fstatat(dir, names[i], &status, AT_SYMLINK_NOFOLLOW) == 0) {
-			if (is_before(when, &status.st_ctim))
-				*when = status.st_ctim;
-		} else if (errno != ENOENT)
-			return outcome_because(OUTCOME_FILE_IO, "%s: cannot stat: %s", names[i],
-					       strerror(errno));
-	}
-	return OUTCOME_OK;
-}
-
+/* ${changed}: when it did last, before it was judged; 0: there is none. */
 static enum outcome judge_flat(int dir, const struct staging_rules *rules, struct pair *pair,
 			       struct timespec *changed)
 {
 	deadline end = deadline_in(COPY_WAIT_MS);
-	enum outcome outcome = flat_changed_at(dir, changed);
 
-	if (outcome_failed(outcome) || !changed->tv_sec)
-		return outcome_in(outcome, "%s", rules->dir);
 	for (;;) {
+		enum outcome outcome = arrivals_flat(dir, changed);
+
+		if (outcome_failed(outcome) || !changed->tv_sec)
+			return outcome_in(outcome, "%s", rules->dir);
 		outcome = judge(dir, rules, pair);
 		/* A good one came since: this was left over, as a flat pair always is. */
-		if (outcome_failed(outcome) && is_before(changed, &rules->installed_arrived)) {
+		if (outcome_failed(outcome) &&
+		    arrivals_in_order(changed, &rules->installed_arrived)) {
 			journal_detail("%s: a flat pair from before the installed one is ignored: "
 				       "%s",
 				       rules->dir, outcome_reason(outcome));
@@ -238,7 +143,7 @@ static void reject(struct staging *staging, enum outcome outcome, const char *na
 static void forgive_superseded(struct staging *staging)
 {
 	if (!outcome_failed(staging->rejected) || !pair_is_whole(&staging->pair) ||
-	    !is_before(&staging->rejected_arrived, &staging->pair.arrived))
+	    !arrivals_in_order(&staging->rejected_arrived, &staging->pair.arrived))
 		return;
 	journal_detail("superseded: %s", staging->reason);
 	staging->rejected = OUTCOME_OK;
@@ -253,14 +158,15 @@ static bool is_older(const struct pair *one, const struct pair *other)
 /* The good one that was issued last; of two of the same moment the one with the later name. */
 static void choose_generation(const struct staging_rules *rules, struct staging *staging)
 {
-	for (size_t i = 0; i < staging->count; i++) {
+	for (size_t i = 0; i < staging->arrivals.count; i++) {
 		_cleanup_(pair_clear) struct pair pair = PAIR_NONE;
-		const char *name = staging->generations[i].name;
-		const struct timespec arrived = staging->generations[i].arrived;
+		const char *name = staging->arrivals.generations[i].name;
+		const struct timespec arrived = staging->arrivals.generations[i].when;
 		enum outcome outcome = judge_generation(staging->dir, name, rules, &pair);
 
 		/* What is older than a good one is superseded, good or not, staged or installed. */
-		if (outcome_failed(outcome) && is_before(&arrived, &rules->installed_arrived))
+		if (outcome_failed(outcome) &&
+		    arrivals_in_order(&arrived, &rules->installed_arrived))
 			journal_detail("superseded: %s", outcome_reason(outcome));
 		else if (outcome_failed(outcome) && !pair_is_whole(&staging->pair))
 			reject(staging, outcome, name, &arrived);
@@ -280,6 +186,8 @@ static void consider_flat(const struct staging_rules *rules, struct staging *sta
 	_cleanup_(pair_clear) struct pair flat = PAIR_NONE;
 	struct timespec changed = { 0 };
 	enum outcome outcome = judge_flat(staging->dir, rules, &flat, &changed);
+
+	staging->arrivals.flat = changed;
 
 	if (outcome_failed(outcome)) {
 		reject(staging, outcome, "", &changed);
@@ -313,9 +221,16 @@ enum outcome staging_choose(const struct staging_rules *rules, struct staging *s
 	staging->dir = open(rules->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (staging->dir < 0)
 		return cannot_open(rules->dir);
-	outcome = list_generations(staging);
+	if (rules->patient)
+		arrivals_await(staging->dir);
+	outcome = arrivals_list(staging->dir, &staging->arrivals);
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", rules->dir);
+	/* What is not looked at now is not removed either. */
+	if (staging->arrivals.found > ARRIVALS_MAX)
+		journal_log(OUTCOME_STAGING_CROWDED,
+			    "%s holds %zu generations; only the %d that arrived last are looked at",
+			    staging->path, staging->arrivals.found, ARRIVALS_MAX);
 	choose_generation(rules, staging);
 	consider_flat(rules, staging);
 	forgive_superseded(staging);
@@ -377,11 +292,12 @@ enum outcome staging_tidy(const struct staging *staging)
 {
 	enum outcome result = OUTCOME_OK;
 
-	for (size_t i = 0; i < staging->count; i++) {
+	for (size_t i = 0; i < staging->arrivals.count; i++) {
+		const char *name = staging->arrivals.generations[i].name;
 		enum outcome outcome = OUTCOME_OK;
 
-		if (strcmp(staging->generations[i].name, staging->rejected_name) != 0)
-			outcome = remove_generation(staging->dir, staging->generations[i].name);
+		if (strcmp(name, staging->rejected_name) != 0)
+			outcome = remove_generation(staging->dir, name);
 		if (outcome_failed(outcome))
 			result = outcome;
 	}
@@ -391,9 +307,7 @@ enum outcome staging_tidy(const struct staging *staging)
 void staging_clear(struct staging *staging)
 {
 	pair_clear(&staging->pair);
-	free(staging->generations);
-	staging->generations = NULL;
-	staging->count = 0;
+	arrivals_clear(&staging->arrivals);
 	if (staging->dir >= 0)
 		close(staging->dir);
 	staging->dir = -1;

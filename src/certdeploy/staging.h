@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-#include "certsync/generation.h"
+#include "arrivals.h"
 #include "pair.h"
 
 struct staging_rules {
@@ -19,19 +19,14 @@ struct staging_rules {
 	int rejected_in; /* the state directory, where pairs are noted that were rolled back and
 			    are not tried again (rejected.h), or -1 */
 	time_t now;
-};
-
-struct staging_generation {
-	char name[GENERATION_NAME_LEN + 1];
-	struct timespec arrived; /* by our clock; its owner cannot set it */
+	bool patient; /* uploads that are under way are waited for */
 };
 
 /* What was found. */
 struct staging {
 	const char *path; /* the rules' dir, which must live as long */
 	int dir;
-	struct staging_generation *generations; /* those that arrived last, the last one first */
-	size_t count;
+	struct arrivals arrivals;
 	struct pair pair;                   /* the chosen one; not whole if there is none */
 	char name[GENERATION_NAME_LEN + 1]; /* its generation; "": the flat pair */
 	enum outcome rejected; /* why the newest one was refused; OK if it was not, or if the chosen

@@ -382,17 +382,124 @@ is_killed_at() {
 	staging_is_empty
 }
 
-@test "a generation that comes while another one is deployed is left for the next run" {
+# coming_with_a_reload COMMAND: it is run when the services are told to reload, in staging
+coming_with_a_reload() {
+	sed -i "2i case \"\$*\" in *reload*) (cd '$STAGING' && $1) 2>/dev/null ;; esac" "$DOCKER"
+}
+
+@test "a generation that comes while another one is deployed is deployed by the same run" {
 	with_a_look
 	make_pair "$BATS_TEST_TMPDIR/latest" from='1 hour ago'
 	put_generation "$BATS_TEST_TMPDIR/latest" 11
 	mv "$GENERATION" "$BATS_TEST_TMPDIR/coming"
 	set_scene
-	sed -i "2i case \"\$*\" in *reload*) mv '$BATS_TEST_TMPDIR/coming' '$GENERATION' 2>/dev/null ;; esac" "$DOCKER"
+	coming_with_a_reload "mv '$BATS_TEST_TMPDIR/coming' '$GENERATION'"
 	certdeploy
-	expect 0 "deployed $(fingerprint "$PAIRS/new/leaf.pem")"
-	[ -d "$GENERATION" ]
-	certdeploy
-	expect 0 "deployed $(fingerprint "$BATS_TEST_TMPDIR/latest/leaf.pem")"
+	expect 0 "deployed $(fingerprint "$PAIRS/new/leaf.pem")" \
+		"deployed $(fingerprint "$BATS_TEST_TMPDIR/latest/leaf.pem")"
 	staging_is_empty
+}
+
+@test "a flat pair that comes while another one is deployed is deployed by the same run" {
+	with_a_look
+	set_scene
+	coming_with_a_reload "cp '$PAIRS/newer/fullchain.pem' '$PAIRS/newer/privkey.pem' ."
+	certdeploy
+	expect 0 "deployed $(fingerprint "$PAIRS/new/leaf.pem")" "deployed $(fingerprint "$PAIRS/newer/leaf.pem")"
+}
+
+@test "a bad generation that comes while another one is deployed is refused once, and stays" {
+	with_a_look
+	set_scene
+	coming_with_a_reload "mkdir '$(generation 11)'"
+	certdeploy
+	expect 66 "deployed $(fingerprint "$PAIRS/new/leaf.pem")" "refused: $STAGING/$(generation 11): fullchain.pem"
+	[ "$(grep -c refused: <<<"$output")" -eq 1 ]
+	[ -d "$STAGING/$(generation 11)" ]
+	# and is no reason for more than one look in a run
+	certdeploy
+	expect 66
+	[ "$(grep -c refused: <<<"$output")" -eq 1 ]
+}
+
+@test "whoever puts one generation after the other into staging does not keep a run going" {
+	with_a_look
+	set_scene
+	# one with each docker command, of which each of its looks at staging is followed by some
+	sed -i "2i mkdir '$STAGING/20260111T0300'\$(date +%2N)'Z-'\$(date +%N)0000000 2>/dev/null" "$DOCKER"
+	certdeploy --force
+	expect 66
+	# in three looks, the first of which found none yet
+	[ "$(grep -c refused: <<<"$output")" -eq 2 ]
+}
+
+# --- uploads that are under way ---
+
+# deploying FILE: a run whose looks at staging can be seen; it is $JOB, and says what it does in FILE
+deploying() {
+	strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=newfstatat "$PROGRAM" -c "$CONF" -v >"$1" 2>&1 3>&- 4>&- &
+	JOB=$!
+}
+
+# has_looked_at NAME: again and again, and not only when it begins and ends
+has_looked_at() {
+	[ "$(grep -cF "\"$1\"" "$BATS_TEST_TMPDIR/trace" 2>/dev/null)" -gt 5 ]
+}
+
+@test "a generation that is being uploaded is waited for, and deployed when it has its name" {
+	local part
+	with_a_look
+	set_scene
+	part=.${GENERATION##*/}.part
+	mv "$GENERATION" "$STAGING/$part"
+	rm "$STAGING/$part/privkey.pem"
+	deploying "$BATS_TEST_TMPDIR/output"
+	await has_looked_at "$part"
+	# it goes on
+	install -m 0600 "$PAIRS/new/privkey.pem" "$STAGING/$part/"
+	mv "$STAGING/$part" "$GENERATION"
+	wait "$JOB"
+	grep -qF "deployed $(fingerprint "$PAIRS/new/leaf.pem")" "$BATS_TEST_TMPDIR/output"
+	staging_is_empty
+}
+
+@test "an upload that does not go on is waited for for some seconds, and one that was left before is not" {
+	local part
+	with_a_look
+	set_scene
+	part=.${GENERATION##*/}.part
+	mv "$GENERATION" "$STAGING/$part"
+	deploying "$BATS_TEST_TMPDIR/output"
+	wait "$JOB"
+	has_looked_at "$part"
+	grep -qF 'nothing to do' "$BATS_TEST_TMPDIR/output"
+	[ -d "$STAGING/$part" ]
+	deploying "$BATS_TEST_TMPDIR/output"
+	wait "$JOB"
+	! has_looked_at "$part" || return 1
+}
+
+@test "uploads that go on for ever keep a run for a while only, and a dry run and a check not at all" {
+	local part toucher
+	with_a_look
+	set_scene
+	part=.${GENERATION##*/}.part
+	mkdir "$STAGING/$part"
+	# a file in it, and away again
+	while :; do
+		: >"$STAGING/$part/x" && rm "$STAGING/$part/x"
+		sleep 0.5
+	done 3>&- 4>&- &
+	toucher=$!
+	traced "$BATS_TEST_TMPDIR/trace" -e trace=newfstatat -- --dry-run
+	expect 0 'would install'
+	! has_looked_at "$part" || return 1
+	certdeploy check
+	[ "$status" -lt 2 ]
+	status=0
+	timeout "$HANGS_S" "$PROGRAM" -c "$CONF" >"$BATS_TEST_TMPDIR/output" 2>&1 || status=$?
+	kill "$toucher"
+	[ "$status" -eq 0 ]
+	grep -qF "deployed $(fingerprint "$PAIRS/new/leaf.pem")" "$BATS_TEST_TMPDIR/output"
+	[ -d "$STAGING/$part" ]
 }
