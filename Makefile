@@ -30,8 +30,8 @@ PROGRAMS = $(B)/certpush $(B)/certdeploy
 MAN_PAGES = $(B)/man/certpush.8 $(B)/man/certdeploy.8 $(B)/man/certsync.conf.5 $(B)/man/certsync.7
 UNIT_TESTS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
 SERVICES = $(wildcard systemd/*.service.in)
-TIMERS = $(wildcard systemd/*.timer)
-UNITS = $(notdir $(SERVICES:.in=) $(TIMERS))
+TRIGGERS = $(wildcard systemd/*.timer systemd/*.path)
+UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS))
 
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '  %-5s %s\n')
@@ -85,7 +85,7 @@ install: all
 	install -m 644 $(B)/man/*.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(B)/man/*.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 $(TIMERS) $(DESTDIR)$(UNITDIR)
+	install -m 644 $(TRIGGERS) $(DESTDIR)$(UNITDIR)
 	for unit in $(SERVICES); do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' $$unit > $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
 	done

@@ -68,6 +68,8 @@ static bool changed_recently(int live, const char *name)
 static enum outcome await_leaf(int live, const char *name, const char *host, deadline end,
 			       struct bundle **bundle)
 {
+	bool told = false;
+
 	for (;;) {
 		/* Asked first: what is read after an exchange is what it led to. */
 		bool swapping = swap_is_under_way(live, name);
@@ -75,8 +77,12 @@ static enum outcome await_leaf(int live, const char *name, const char *host, dea
 
 		if (outcome == OUTCOME_FILE_MISSING && changed_recently(live, name))
 			swapping = true;
-		if (!swapping || !deadline_pause(end, SWAP_POLL_MS))
+		if (!swapping || !deadline_left(end))
 			return outcome;
+		if (!told)
+			journal_detail("lineage %s is being renewed", name);
+		told = true;
+		deadline_pause(end, SWAP_POLL_MS);
 		bundle_freep(bundle);
 	}
 }

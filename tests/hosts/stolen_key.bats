@@ -29,6 +29,7 @@ setup_file() {
 	wait $!
 	install_on npm
 	install_on mail
+	leave_to_timers
 	make_ca
 	issue npm-5 60 DNS:mail.example.org
 	make_mailcow

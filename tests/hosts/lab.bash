@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# A lab (tests/lab) on the mail host's network, for the tests on two hosts that need certbot's tree, the Docker engine
+# and the mail services. Both hosts see it at /mnt/lab.
+
+# whatever lab the caller has: ours is another one
+export LAB=$HOSTS_DIR/share/lab LAB_PROJECT=mailcowhosts LAB_PORT_BASE=27000
+export LAB_HOSTNAME=mail.example.org LAB_LINEAGE=npm-5
+# the lab makes its image first where there is none yet
+LAB_WITHIN_S=600
+
+lab() { hosts net mail "$TOP/tests/lab/lab" "$@"; }
+
+show() { hosts exec "$1" systemctl show --value -p "$2" "$3"; }
+
+# The cable of the two hosts leads nowhere else: where the image of the mail services is still to be made,
+# out of packages, that is done on the machine's own network.
+start_lab() {
+	local status=0
+	lab up || { "$TOP/tests/lab/lab" up && "$TOP/tests/lab/lab" down && lab up; } || status=$?
+	echo "$status" >"$BATS_FILE_TMPDIR/lab.status"
+}
+
+lab_is_up() {
+	local end=$((SECONDS + LAB_WITHIN_S))
+	until [ -s "$BATS_FILE_TMPDIR/lab.status" ]; do
+		((SECONDS < end)) || break
+		sleep 0.1
+	done
+	cat "$BATS_FILE_TMPDIR/lab.log"
+	[ "$(cat "$BATS_FILE_TMPDIR/lab.status")" = 0 ]
+}
+
+all_down() {
+	"$TOP/tests/lab/lab" down
+	hosts down
+}
+
+served_everywhere() { [ "$(lab endpoints | grep -c " $1\$")" = 9 ]; }
+
+source_fingerprint() { openssl x509 -noout -fingerprint -sha256 -in "$LAB/npm/letsencrypt/live/${1:-npm-5}/cert.pem" | cut -d= -f2; }
+
+# Pair the two hosts by the three commands, with the lab's tree of certificates and its mailcow.
+# shellcheck disable=SC2034 # printed reads ${output}
+pair_with_lab() {
+	local output
+	output=$(npm setup-npm-host mail.example.org --live-dir /mnt/lab/npm/letsencrypt/live)
+	output=$(mail sh -c "$(printed) --root /mnt/lab/mailcow")
+	npm sh -c "$(printed)"
+	cp "$(command -v /usr/bin/docker || command -v docker)" "$(hosts root mail)/usr/bin/docker"
+	mail sh -euc 'printf "%s\n" "[staging]" "ca_file = /mnt/lab/acme/root.pem" >>/etc/certsync/deploy.conf
+		dir=/etc/systemd/system/mailcow-cert-deploy.service.d
+		mkdir -p $dir
+		printf "%s\n" "[Service]" "Environment=DOCKER_HOST=unix:///mnt/lab/engine/docker.sock" >$dir/docker.conf
+		systemctl daemon-reload'
+}
