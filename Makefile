@@ -9,6 +9,8 @@ DOCDIR ?= $(PREFIX)/share/doc/certsync
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 
 # Where everything is built; another compiler or other flags get a folder of their own.
 B ?= build
@@ -27,7 +29,10 @@ LIB_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/lib/*.c))
 PUSH_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certpush/*.c))
 DEPLOY_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certdeploy/*.c))
 PROGRAMS = $(B)/certpush $(B)/certdeploy
-MAN_PAGES = $(B)/man/certpush.8 $(B)/man/certdeploy.8 $(B)/man/certsync.conf.5 $(B)/man/certsync.7
+SCRIPTS = contrib/setup-npm-host contrib/setup-mailcow-host
+COMMANDS = $(notdir $(PROGRAMS) $(SCRIPTS))
+MAN_PAGES = $(addprefix $(B)/man/,certsync.conf.5 certsync.7 $(addsuffix .8,$(COMMANDS)))
+COMPLETIONS = $(addprefix $(B)/completion/bash/,$(COMMANDS)) $(addprefix $(B)/completion/zsh/_,$(COMMANDS))
 UNIT_TESTS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
 SERVICES = $(wildcard systemd/*.service.in)
 TRIGGERS = $(wildcard systemd/*.timer systemd/*.path)
@@ -36,7 +41,7 @@ UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS))
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '  %-5s %s\n')
 
-all: $(PROGRAMS) $(MAN_PAGES)
+all: $(PROGRAMS) $(MAN_PAGES) $(COMPLETIONS)
 
 # --- building: needs no root and no network ---
 
@@ -75,16 +80,39 @@ $(B)/man/%: man/% $(B)/outcomes
 	$(Q)mkdir -p $(@D)
 	$(Q)$(B)/outcomes < $< > $@.new && mv $@.new $@
 
+# What each command completes is what its --help says.
+GENERATE = contrib/completion/generate
+define complete
+	$(SAY) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(GENERATE) $(1) $< > $@.new && mv $@.new $@
+endef
+
+$(B)/completion/bash/%: $(B)/% $(GENERATE)
+	$(call complete,bash)
+
+$(B)/completion/zsh/_%: $(B)/% $(GENERATE)
+	$(call complete,zsh)
+
+$(B)/completion/bash/%: contrib/% $(GENERATE)
+	$(call complete,bash)
+
+$(B)/completion/zsh/_%: contrib/% $(GENERATE)
+	$(call complete,zsh)
+
 # --- installing ---
 
 install: all
 	@chown -R --reference=Makefile $(B) 2>/dev/null || :
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(DOCDIR)/examples
-	install -m 755 $(PROGRAMS) contrib/setup-npm-host contrib/setup-mailcow-host $(DESTDIR)$(SBINDIR)
-	install -m 644 $(B)/man/*.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 644 $(B)/man/*.7 $(DESTDIR)$(MANDIR)/man7
-	install -m 644 $(B)/man/*.8 $(DESTDIR)$(MANDIR)/man8
+		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) \
+		$(DESTDIR)$(DOCDIR)/examples
+	install -m 755 $(PROGRAMS) $(SCRIPTS) $(DESTDIR)$(SBINDIR)
+	install -m 644 $(filter %.5,$(MAN_PAGES)) $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(filter %.7,$(MAN_PAGES)) $(DESTDIR)$(MANDIR)/man7
+	install -m 644 $(filter %.8,$(MAN_PAGES)) $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(filter $(B)/completion/bash/%,$(COMPLETIONS)) $(DESTDIR)$(BASHCOMPDIR)
+	install -m 644 $(filter $(B)/completion/zsh/%,$(COMPLETIONS)) $(DESTDIR)$(ZSHCOMPDIR)
 	install -m 644 $(TRIGGERS) $(DESTDIR)$(UNITDIR)
 	for unit in $(SERVICES); do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' $$unit > $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
@@ -96,8 +124,11 @@ install: all
 
 # What install put there; configuration, keys and state stay.
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,certpush certdeploy setup-npm-host setup-mailcow-host)
-	rm -f $(DESTDIR)$(MANDIR)/man5/certsync.conf.5 $(DESTDIR)$(MANDIR)/man7/certsync.7 $(addprefix $(DESTDIR)$(MANDIR)/man8/,certpush.8 certdeploy.8)
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(COMMANDS))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(filter %.5,$(MAN_PAGES))))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man7/,$(notdir $(filter %.7,$(MAN_PAGES))))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MAN_PAGES))))
+	rm -f $(addprefix $(DESTDIR)$(BASHCOMPDIR)/,$(COMMANDS)) $(addprefix $(DESTDIR)$(ZSHCOMPDIR)/_,$(COMMANDS))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/certsync.conf $(DESTDIR)$(TMPFILESDIR)/certsync.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
