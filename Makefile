@@ -21,7 +21,9 @@ CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Werror
 HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(CET)
 CET := $(if $(filter x86_64 i686,$(shell uname -m)),-fcf-protection=full)
-OURS = -std=gnu17 -D_GNU_SOURCE -DCERTSYNC_VERSION='"$(VERSION)"' -Iinclude -MMD -MP $(WARNINGS) $(HARDENING)
+# So that the same sources give the same bytes, wherever they are.
+HERE = -ffile-prefix-map=$(CURDIR)=.
+OURS = $(HERE) -std=gnu17 -D_GNU_SOURCE -DCERTSYNC_VERSION='"$(VERSION)"' -Iinclude -MMD -MP $(WARNINGS) $(HARDENING)
 LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 COMPILE = $(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) $(shell pkg-config --cflags $(PACKAGES))
 
