@@ -1,4 +1,4 @@
-# certsync: make; sudo make install; sudo make demo; sudo make check. V=1 shows the commands.
+# certsync: make; sudo make install; make deb; sudo make demo; sudo make check. V=1 shows the commands.
 
 VERSION = 0.1.0
 
@@ -135,6 +135,17 @@ uninstall:
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/certsync.conf $(DESTDIR)$(TMPFILESDIR)/certsync.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
 
+# Debian packages, in $(B)/deb, of a copy of the sources. What this make was told is not for theirs.
+deb:
+	tests/packages build deb
+	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/source
+	$(Q)cp -R LICENSE Makefile README.md contrib include man src systemd $(B)/deb/source
+	$(Q)mv $(B)/deb/source/contrib/debian $(B)/deb/source
+	$(Q)cd $(B)/deb/source && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL -u SOURCE_DATE_EPOCH \
+		dpkg-buildpackage --build=binary --no-sign -J $(if $(V),,>../log 2>&1 || { tail -n 20 ../log >&2; exit 1; })
+	@chown -R --reference=Makefile $(B) 2>/dev/null || :
+	@ls $(B)/deb/*.deb
+
 # --- trying and testing: as root, for the lab's servers ---
 
 demo:
@@ -144,7 +155,7 @@ demo:
 	tests/demo
 
 check:
-	tests/packages build check lab
+	tests/packages build check lab deb
 	tests/check
 
 bench:
@@ -211,7 +222,7 @@ coverage:
 clean:
 	rm -rf $(B)
 
-.PHONY: all install uninstall demo check bench unit fuzz fuzzers fuzz-targets torture coverage clean
+.PHONY: all install uninstall deb demo check bench unit fuzz fuzzers fuzz-targets torture coverage clean
 .DELETE_ON_ERROR:
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
