@@ -2,8 +2,8 @@
 # A lab (tests/lab) on the mail host's network, for the tests on two hosts that need certbot's tree, the Docker engine
 # and the mail services. Both hosts see it at /mnt/lab.
 
-# whatever lab the caller has: ours is another one
-export LAB=$HOSTS_DIR/share/lab LAB_PROJECT=mailcowhosts LAB_PORT_BASE=27000
+# whatever lab the caller has: ours is another one; two of them at once need different port bases
+export LAB=$HOSTS_DIR/share/lab LAB_PROJECT=mailcowhosts LAB_PORT_BASE=${HOSTS_PORT_BASE:-27000}
 export LAB_HOSTNAME=mail.example.org LAB_LINEAGE=npm-5
 # the lab makes its image first where there is none yet
 LAB_WITHIN_S=600
