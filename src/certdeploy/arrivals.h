@@ -48,7 +48,8 @@ enum outcome arrivals_flat(int dir, struct timespec *when);
  */
 void arrivals_await(int dir);
 
-/* Has anything come to ${dir} that is not among what was ${seen}, or is it about to? */
+/* Has anything come to ${dir} that is not among what was ${seen}, or is it about to? If it cannot
+ * be seen, it may have. */
 bool arrivals_since(int dir, const struct arrivals *seen);
 
 /* Free what ${arrivals} holds; for _cleanup_. */
