@@ -11,14 +11,7 @@ INCOMING=/home/certsync/incoming
 PUSH=mailcow-cert-push DEPLOY=mailcow-cert-deploy
 
 setup_file() {
-	all_down
-	build all &
-	building=$!
-	hosts up
-	start_lab </dev/null >"$BATS_FILE_TMPDIR/lab.log" 2>&1 3>&- &
-	wait $building
-	install_on npm
-	install_on mail
+	boot
 	lab_is_up
 	pair_with_lab
 	# nothing but the path units is to start anything

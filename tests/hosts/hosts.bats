@@ -22,15 +22,8 @@ snapshot() {
 same() { diff <(echo "$1") <(echo "$2"); }
 
 setup_file() {
-	all_down
-	build all &
-	building=$!
-	hosts up
-	# wanted by the last tests only
-	start_lab </dev/null >"$BATS_FILE_TMPDIR/lab.log" 2>&1 3>&- &
-	wait $building
-	install_on npm
-	install_on mail
+	# the lab is wanted by the last tests only
+	boot
 	leave_to_timers
 	make_ca
 	issue npm-1 60 DNS:www.example.org

@@ -30,6 +30,18 @@ lab_is_up() {
 	[ "$(cat "$BATS_FILE_TMPDIR/lab.status")" = 0 ]
 }
 
+# Two hosts with what is installed, and a lab on its way up: see lab_is_up.
+boot() {
+	all_down
+	build all &
+	building=$!
+	hosts up
+	start_lab </dev/null >"$BATS_FILE_TMPDIR/lab.log" 2>&1 3>&- &
+	wait $building
+	install_on npm
+	install_on mail
+}
+
 all_down() {
 	"$TOP/tests/lab/lab" down
 	hosts down
