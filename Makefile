@@ -149,6 +149,7 @@ deb:
 # --- trying and testing: as root, for the lab's servers ---
 
 demo:
+	@[ "$$(id -u)" = 0 ] || { echo "The demo starts servers and needs root: sudo make demo" >&2; exit 1; }
 	tests/packages build lab
 	$(MAKE) --no-print-directory all
 	@chown -R --reference=Makefile $(B)
