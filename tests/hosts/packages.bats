@@ -113,9 +113,20 @@ begin() {
 end() {
 	hosts exec "$1" touch $CONF/end
 	await came_to_its_end "$1" "$2"
+	# or systemd would go on with what the unit has in the place of the drop-in
+	await is "$1" active "$2" inactive
 	hosts exec "$1" rm -r $CONF/end "/run/systemd/system/$2.d"
 	hosts exec "$1" systemctl daemon-reload
 }
+
+# Instead of end: a run that fails.
+fail_at_its_end() {
+	hosts exec "$1" systemctl kill "$2"
+	await not_active "$1" "$2"
+	hosts exec "$1" rm -r "/run/systemd/system/$2.d"
+}
+
+not_active() { [ "$(hosts exec "$1" systemctl is-active "$2")" != activating ]; }
 
 came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2" | grep -qx 'came to its end'; }
 
@@ -235,12 +246,14 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 		await grep -q "$2.service is running; waiting for its end" "$BATS_TEST_TMPDIR/removed"
 		is "$1" active "$2.service" activating
 		is "$1" active "$2.timer" inactive
-		end "$1" "$2.service"
+		fail_at_its_end "$1" "$2.service"
 		wait $!
 		same "$before" "$(settings "$1")"
 		hosts exec "$1" test -d "/var/lib/private/$2"
 		[ -z "$(hosts exec "$1" sh -c "command -v $3")" ]
-		[ -z "$(hosts exec "$1" systemctl --no-legend list-units "$2*")" ]
+		run hosts exec "$1" systemctl --no-legend list-units "$2*"
+		echo "$output"
+		[ -z "$output" ]
 	done
 	npm test -s /var/lib/private/mailcow-cert-push/last_fp
 	mail id certsync
