@@ -51,6 +51,18 @@ at_exit() {
 	expect 1 "write(" 'privkey.pem priv, base64+0'
 }
 
+@test "a key whose number begins with zeros is found as well" {
+	local key=$BATS_TEST_TMPDIR/short
+	printf '%s\n' asn1=SEQUENCE:key '[key]' version=INTEGER:1 \
+		"number=FORMAT:HEX,OCTETSTRING:0000$(openssl rand -hex 30)" curve=EXPLICIT:0,OID:prime256v1 >"$key.conf"
+	openssl asn1parse -genconf "$key.conf" -noout -out "$key.der"
+	openssl ec -inform DER -in "$key.der" -out "$key.pem" 2>/dev/null
+	openssl ec -in "$key.pem" -outform DER -out "$key.der" 2>/dev/null
+	KEYS=("$key.pem")
+	secrets files "$key.pem" "$key.der"
+	expect 1 'short.pem priv, base64+0' 'short.der+0x7: short.pem priv+0'
+}
+
 @test "no process of certdeploy ends with a key in its memory, or gives one to another in arguments or environment" {
 	put_generation "$PAIRS/new"
 	at_exit 0 'would install' -n

@@ -55,9 +55,13 @@ def secret_numbers(path):
 		env={**os.environ, "SSL_CERT_FILE": "/dev/null"},
 	).stdout
 	numbers = []
+	bits = int(re.search(rb"Private-Key: \((\d+) bit", described)[1])
 	for name in (b"priv", b"privateExponent", b"prime1", b"prime2", b"exponent1", b"exponent2", b"coefficient"):
 		value = hexadecimal(name, described)
 		if value:
+			# The number of a curve is as wide as the curve wherever it is written, whatever its first byte.
+			if name == b"priv":
+				value = value.rjust((bits + 7) // 8, b"\0")
 			numbers.append((name.decode(), value))
 	return numbers
 
