@@ -646,6 +646,7 @@ failed_for_good() { [ "$(show "$1" ActiveState "$2")/$(show "$1" SubState "$2")"
 		[ "$status" != 0 ]
 		await failed_for_good "$1" "$2"
 		[ "$(show "$1" Result "$2")" = exit-code ]
+		echo "$1: $(runs "$1" "$2" "$since") of $(show "$1" StartLimitBurst "$2") runs"
 		[ "$(runs "$1" "$2" "$since")" = "$(show "$1" StartLimitBurst "$2")" ]
 		unplay "$1" "$2"
 		undo=
