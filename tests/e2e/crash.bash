@@ -94,7 +94,8 @@ count_calls() { # FILE
 		{ last = now }' "$1.all" >"$1"
 }
 
-# try_all kill|fail NAME: at every CRASH_EVERY-th call; prints how many there were and how many were survived.
+# try_all kill|fail NAME: at every CRASH_EVERY-th call; prints how many there were and how many were survived. What was
+# not survived is told at once as well: all of them take hours.
 try_all() {
 	local what=$1 name=$2 begun=$SECONDS total=0 survived=0 missed=0 due=0 line=0
 	local points first wanted as problem status call system_call errors
@@ -128,9 +129,11 @@ try_all() {
 			case $status in
 			0) survived=$((survived + 1)) ;;
 			*)
-				printf '%s at call %s (%s): %s\n' "$as" "$call" "$system_call" "$problem"
-				sed 's/^/    /' "$SAID"
-				[ ! -e "$SAID.next" ] || sed 's/^/    next: /' "$SAID.next"
+				{
+					printf '%s at call %s (%s): %s\n' "$as" "$call" "$system_call" "$problem"
+					sed 's/^/    /' "$SAID"
+					[ ! -e "$SAID.next" ] || sed 's/^/    next: /' "$SAID.next"
+				} | tee >(sed 's/^/# /' >&3)
 				;;
 			esac
 		done
