@@ -49,7 +49,10 @@ enum outcome worker_prepare(void);
 enum outcome worker_call(const struct work *work, const struct bytes *parts, size_t count,
 			 size_t reply_size, deadline end, void *reply);
 
-/* End the process that worker_prepare started. */
+/*
+ * End the process that worker_prepare started, if there is one, and wait for its end: nothing of a
+ * run is to be left in a service's control group, for systemd to end.
+ */
 void worker_stop(void);
 
 #endif

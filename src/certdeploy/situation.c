@@ -28,6 +28,7 @@ void situation_clear(struct situation *situation)
 	bytes_clear(&situation->roots);
 	staging_clear(&situation->staging);
 	sni_clear(&situation->sni);
+	worker_stop();
 }
 
 static enum outcome read_roots(const char *path, struct bytes *roots)

@@ -62,7 +62,7 @@ bool situation_is_installed(const struct situation *situation);
  */
 enum outcome situation_compare_sni(struct situation *situation, const struct pair *pair);
 
-/* For _cleanup_. */
+/* Free it, and end the process for reading foreign bytes; for _cleanup_. */
 void situation_clear(struct situation *situation);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "certsync/journal.h"
 #include "certsync/text.h"
+#include "certsync/worker.h"
 #include "served.h"
 
 #define IMAPS_PORT 993
@@ -71,6 +72,7 @@ enum outcome served_ask(const struct push_conf *conf, const char *fingerprint,
 	journal_detail("asking %s which certificate it serves", served->endpoint);
 	outcome = wire_ask(questions, SERVED_QUESTIONS, NULL, deadline_in(conf->verify_timeout),
 			   answers);
+	worker_stop();
 	if (!outcome_failed(outcome))
 		served_judge(answers, fingerprint, served);
 	return outcome;

@@ -278,3 +278,23 @@ dry_run_changes_nothing() {
 	expect 65 'does not cover mail.example.org'
 	run ! grep -q $'\033' <<<"$output"
 }
+
+# Where systemd has to end what is left of a service, that is one more thing that can go wrong.
+@test "no process of a run is left when it ends, however it ends" {
+	leaves_none() { # STATUS [OPTION...]
+		run "$TOP/tests/e2e/orphans.py" "$PROGRAM" -c "$CONF" "${@:2}"
+		expect "$1"
+	}
+	put_generation "$PAIRS/new"
+	leaves_none 0 -n
+	leaves_none 0 check
+	leaves_none 0
+	leaves_none 0
+	put_generation "$PAIRS/old" 11
+	leaves_none 65
+	: >"$CONF.empty"
+	CONF=$CONF.empty leaves_none 78
+	# one that does leave one is noticed
+	run "$TOP/tests/e2e/orphans.py" bash -c 'sleep 0.01 & disown'
+	expect 99
+}

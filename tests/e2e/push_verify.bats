@@ -250,3 +250,12 @@ no_network() {
 		expect 78 "push.conf:$(wc -l <"$CONF"): ${line%% *}"
 	done
 }
+
+@test "no process of a run is left when it ends" {
+	local options
+	for options in '' '' -n check; do
+		# shellcheck disable=SC2086 # none is no argument
+		run "$TOP/tests/e2e/orphans.py" "$PROGRAM" -c "$CONF" $options
+		expect 0
+	done
+}
