@@ -44,7 +44,11 @@ enum outcome history_recall(struct situation *situation, struct history *history
 	*unproven = false;
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s", situation->conf.state_dir);
-	if (!record_is_of(&record, &situation->installed))
+	/*
+	 * Of another pair than the installed one: the run that wrote it came to nothing more, and
+	 * whether what it found installed was ever proved, the record before this one said.
+	 */
+	if (record_is_empty(&record))
 		return OUTCOME_OK;
 	recall_healthy(situation, record.note);
 	outcome = previous_read(situation->install.state, &history->previous);

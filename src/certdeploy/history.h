@@ -17,8 +17,9 @@ struct history {
 void history_note(struct situation *situation, struct history *history);
 
 /*
- * Was what is installed never proved, as the run that installed it did not come to that? What that
- * run knew is recalled: the pair before it, and what was healthy then. FILE_..., WORKER_DIED.
+ * Was what is installed never proved, as the run that installed it did not come to that, or may
+ * that be so, as a later one failed that was to install another? What they knew is recalled: the
+ * pair that was proved, and what was healthy then. FILE_..., WORKER_DIED.
  */
 enum outcome history_recall(struct situation *situation, struct history *history, bool *unproven);
 

@@ -267,7 +267,7 @@ enum outcome install_pair(const struct install *install, const struct pair *new,
 	if (!outcome_failed(outcome) && keep)
 		outcome = previous_keep(install->state, old);
 	if (!outcome_failed(outcome))
-		outcome = install_mark_pending(install, new);
+		outcome = outcome_in(install_mark_pending(install, new), "in the state directory");
 	if (outcome_failed(outcome)) {
 		remove_temporaries(install);
 		return outcome;

@@ -240,6 +240,44 @@ is_killed_at() {
 	sed -i 2d "$DOCKER"
 }
 
+# fails_to_sync STATUS: a run whose last record, of the pair that it installs next, is in the state directory but not
+# known to be there for good, and which installs nothing more
+fails_to_sync() {
+	local nth trace=$BATS_TEST_TMPDIR/trace
+	set_scene
+	traced "$trace" -y -e trace=fsync,renameat --
+	nth=$(awk -v state="<$STATE>" '/^fsync/ && ++n && index($0, state) { last = n }
+		/^renameat.*"cert.pem"/ { wanted = last } END { print wanted }' "$trace")
+	set_scene
+	traced "$trace" -e trace=fsync -e inject=fsync:error=EIO:when="$nth" --
+	expect "$1" 'in the state directory: cannot sync'
+}
+
+@test "the record of a rollback cannot be synced: the next run rolls back" {
+	with_a_bad_pair
+	fails_to_sync 73
+	installed_is "$PAIRS/unusable"
+	certdeploy
+	expect 69 "$(fingerprint "$PAIRS/unusable/leaf.pem") was rolled back: $(fingerprint "$PAIRS/current/leaf.pem")"
+	has_become "$PAIRS/current"
+}
+
+@test "the record of a pair after one that was never proved cannot be synced: the pair that was proved is kept" {
+	with_a_bad_pair
+	set_scene
+	is_killed_at reload
+	put_generation "$PAIRS/unusable-too" 11
+	scene_is_set "$SSL" "$STAGING" "$STATE"
+	# the second one, and not the rollback of it
+	sed -i '2i case "\$*" in *reload*) kill -KILL "\$PPID" && exit ;; esac' "$DOCKER"
+	fails_to_sync 73
+	sed -i 2d "$DOCKER"
+	installed_is "$PAIRS/unusable"
+	certdeploy
+	expect 69 "$(fingerprint "$PAIRS/unusable-too/leaf.pem") was rolled back: $(fingerprint "$PAIRS/current/leaf.pem")"
+	has_become "$PAIRS/current"
+}
+
 @test "two bad pairs in a row, with a run killed in between: the pair that was proved is put back" {
 	with_a_bad_pair
 	set_scene
