@@ -1,3 +1,5 @@
+#include <dlfcn.h>
+#include <gnu/lib-names.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +21,19 @@ struct resolve {
 	bool asked; /* a thread was, and so may still be at it */
 	int error;  /* of what was found without one */
 };
+
+/*
+ * The library's thread ends itself after a second without work, by pthread_exit(3), which loads the
+ * unwinder. By then we may not open files any more, and that would end the whole process.
+ */
+static void prepare_thread(void)
+{
+	static bool prepared;
+
+	if (!prepared)
+		dlopen(LIBGCC_S_SO, RTLD_NOW);
+	prepared = true;
+}
 
 struct resolve *resolve_start(const char *host, int port)
 {
@@ -45,6 +60,7 @@ struct resolve *resolve_start(const char *host, int port)
 	if (resolve->error != EAI_NONAME)
 		return resolve;
 	resolve->hints.ai_flags &= ~AI_NUMERICHOST;
+	prepare_thread();
 	list[0] = &resolve->request;
 	resolve->error = getaddrinfo_a(GAI_NOWAIT, list, 1, &none);
 	resolve->asked = !resolve->error;

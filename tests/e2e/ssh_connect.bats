@@ -271,3 +271,25 @@ slow_login() {
 	certpush
 	refused 76 "127.0.0.1 port $PORT: the server says that it speaks SSH, but does not" 'Check host and port'
 }
+
+# threads COUNT: the most that a process of the run has
+threads() { [ "$(ps -o nlwp= -p "$JOB" --ppid "$JOB" | sort -n | tail -n 1 | tr -d ' ')" = "$1" ]; }
+
+@test "a server that takes its time, whose name had to be looked up" {
+	local dir
+	start_sshd
+	dir=${STARTED[-1]}
+	know_host localhost "$PORT" ed25519
+	configure target.host=localhost
+	kill -STOP "$(cat "$dir/sshd.pid")"
+	begin -- -v
+	# the C library has a thread for the look-up, and ends it when nothing more is to be looked up for a while
+	await threads 2
+	thread_ended() { has_ended || threads 1; }
+	await thread_ended
+	kill -CONT "$(cat "$dir/sshd.pid")"
+	finish
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *'pushed '*' to localhost as '* ]]
+}
