@@ -38,7 +38,10 @@ COMPLETIONS = $(addprefix $(B)/completion/bash/,$(COMMANDS)) $(addprefix $(B)/co
 UNIT_TESTS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/unit/test_*.c))
 SERVICES = $(wildcard systemd/*.service.in)
 TRIGGERS = $(wildcard systemd/*.timer systemd/*.path)
-UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS))
+# What there may be several of.
+PUSH_UNITS = $(wildcard systemd/mailcow-cert-push.*)
+TEMPLATES = $(notdir $(subst push.,push@.,$(PUSH_UNITS:.in=)))
+UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS)) $(TEMPLATES)
 
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '  %-5s %s\n')
@@ -118,6 +121,9 @@ install: all
 	install -m 644 $(TRIGGERS) $(DESTDIR)$(UNITDIR)
 	for unit in $(SERVICES); do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' $$unit > $(DESTDIR)$(UNITDIR)/$$(basename $$unit .in) || exit 1; \
+	done
+	cd $(DESTDIR)$(UNITDIR) && for unit in $(TEMPLATES); do \
+		sed -f $(CURDIR)/systemd/template.sed $$(echo $$unit | tr -d @) > $$unit || exit 1; \
 	done
 	chmod 644 $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	install -m 644 systemd/certsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/certsync.conf

@@ -275,6 +275,10 @@ static enum outcome reload_installed(struct situation *situation)
 		outcome = reload_unseen(situation);
 	if (outcome_failed(outcome))
 		return outcome;
+	if (!situation->services.count)
+		return outcome_because(OUTCOME_NOTHING_TO_DO,
+				       "%s is installed, and there is no service to reload",
+				       wanted(situation));
 	return outcome_because(OUTCOME_RELOADED, "all services were reloaded with %s",
 			       wanted(situation));
 }

@@ -55,7 +55,7 @@ enum deploy_sni deploy_conf_sni(const struct deploy_conf *conf)
 static const struct conf_setting settings[] = {
 	SETTING("mailcow", "root", root, CONF_PATH, false, "/opt/mailcow-dockerized"),
 	SETTING("mailcow", "hostname", hostname, CONF_DNS_NAME, true, ""),
-	{ "mailcow", "services", CONF_WORDS, false, offsetof(struct deploy_conf, services),
+	{ "mailcow", "services", CONF_WORDS, true, offsetof(struct deploy_conf, services),
 	  services_check, "postfix-mailcow dovecot-mailcow nginx-mailcow" },
 	SETTING("mailcow", "docker", docker, CONF_PATH, false, "/usr/bin/docker"),
 	{ "mailcow", "sni", CONF_TEXT, false, offsetof(struct deploy_conf, sni), check_sni,
@@ -76,8 +76,14 @@ static const struct conf_setting settings[] = {
 
 enum outcome deploy_conf_load(const char *path, struct deploy_conf *conf)
 {
+	enum outcome outcome;
+
 	memset(conf, 0, sizeof(*conf));
-	return conf_load(path, settings, SETTINGS, conf);
+	outcome = conf_load(path, settings, SETTINGS, conf);
+	/* A standby, whose services do not run. */
+	if (!outcome_failed(outcome) && !conf->services[0])
+		conf->verify = false;
+	return outcome;
 }
 
 void deploy_conf_clear(struct deploy_conf *conf)

@@ -155,6 +155,9 @@ enum outcome services_find(const struct deploy_conf *conf, const struct mailcow 
 	struct subprocess process;
 	char *rest, *line;
 
+	/* Docker need not even run then. */
+	if (!services->count)
+		return OUTCOME_OK;
 	snprintf(filter, sizeof(filter), "label=" PROJECT_LABEL "=%s", mailcow->project);
 	if (!subprocess_start(&process, argv, docker_variables)) {
 		int error = errno;

@@ -1,9 +1,15 @@
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "certsync/address.h"
+#include "certsync/cleanup.h"
 #include "certsync/conf.h"
 #include "push_conf.h"
+
+#define STATE_DIR   "/var/lib/mailcow-cert-push"
+#define TARGETS_DIR "/push.d"
 
 /* clang-format off */
 #define SETTING(section, key, type, may_be_empty, default_text) \
@@ -30,11 +36,44 @@ static const struct conf_setting settings[] = {
 	SETTING("verify", propagate_within, CONF_DURATION, false, "30m"),
 	{ "verify", "timeout", CONF_DURATION, false, offsetof(struct push_conf, verify_timeout),
 	  NULL, "5s" },
-	{ "state", "dir", CONF_PATH, false, offsetof(struct push_conf, state_dir), NULL,
-	  "/var/lib/mailcow-cert-push" },
+	{ "state", "dir", CONF_PATH, true, offsetof(struct push_conf, state_dir), NULL, "" },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/*
+ * What is remembered is of one mail host: the settings for one of several, push.d/NAME.conf, have a
+ * directory of their own, as mailcow-cert-push@NAME.service has. The caller's, to free; NULL if
+ * there is no memory.
+ */
+static char *default_state_dir(const char *path)
+{
+	_cleanup_(string_freep) char *copy = strdup(path), *dir = NULL;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const char *end = strrchr(name, '.'), *last;
+	char *state;
+
+	if (!copy)
+		return NULL;
+	/* Whether it is given with its directory or not. */
+	dir = realpath(dirname(copy), NULL);
+	last = dir ? strrchr(dir, '/') : NULL;
+	if (!last || strcmp(last, TARGETS_DIR) || !end || end == name || strcmp(end, ".conf"))
+		return strdup(STATE_DIR);
+	if (asprintf(&state, STATE_DIR "@%.*s", (int)(end - name), name) < 0)
+		return NULL;
+	return state;
+}
+
+/* Have ${made}, if it was made, in the place of an empty ${value} of the settings in ${path}. */
+static enum outcome fill(char **value, char *made, const char *path)
+{
+	if (!made)
+		return outcome_because(OUTCOME_NO_MEMORY, "%s: out of memory", path);
+	free(*value);
+	*value = made;
+	return OUTCOME_OK;
+}
 
 enum outcome push_conf_load(const char *path, struct push_conf *conf)
 {
@@ -45,15 +84,11 @@ enum outcome push_conf_load(const char *path, struct push_conf *conf)
 	if (outcome_failed(outcome))
 		return outcome;
 	/* The mail host is usually reached by the name on its certificate. */
-	if (!conf->host[0]) {
-		char *host = strdup(conf->hostname);
-
-		if (!host)
-			return outcome_because(OUTCOME_NO_MEMORY, "%s: out of memory", path);
-		free(conf->host);
-		conf->host = host;
-	}
-	return OUTCOME_OK;
+	if (!conf->host[0])
+		outcome = fill(&conf->host, strdup(conf->hostname), path);
+	if (!outcome_failed(outcome) && !conf->state_dir[0])
+		outcome = fill(&conf->state_dir, default_state_dir(path), path);
+	return outcome;
 }
 
 void push_conf_clear(struct push_conf *conf)

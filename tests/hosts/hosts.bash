@@ -11,8 +11,18 @@ hosts() { "$BATS_TEST_DIRNAME/hosts" "$@"; }
 npm() { hosts exec npm "$@"; }
 mail() { hosts exec mail "$@"; }
 
+# What the units said last, for whoever reads that a test failed.
+journals() {
+	local host
+	for host in ${HOSTS:-npm mail}; do
+		echo "$host:"
+		hosts exec "$host" journalctl -q -o short-precise -n 25 -u 'mailcow-cert-*' | cut -c1-300
+	done
+}
+
 # A test may stop, hide or add things on a host; the next one finds it as it was.
 teardown() {
+	[ "${BATS_TEST_COMPLETED:-}" ] || journals
 	if [ -n "${undo:-}" ]; then
 		eval "$undo"
 	fi
@@ -87,10 +97,10 @@ third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
 commands() {
 	awk '
 		function done() { if (command) print command; command = "" }
-		/^ *(npm|mailcow)[$#] / {
+		/^ *(npm|mailcow|standby)[$#] / {
 			done()
-			host = /^ *npm/ ? "npm" : "mail"
-			sub(/^ *(npm|mailcow)[$#] +/, "")
+			host = /^ *npm/ ? "npm" : /^ *mailcow/ ? "mail" : "standby"
+			sub(/^ *(npm|mailcow|standby)[$#] +/, "")
 			sub(/^sudo /, "")
 			command = host " " $0
 			next

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# A lab (tests/lab) on the mail host's network, for the tests on two hosts that need certbot's tree, the Docker engine
-# and the mail services. Both hosts see it at /mnt/lab.
+# A lab (tests/lab) on the mail host's network, or that of ${LAB_HOST}, for the tests on two hosts that need certbot's tree, the Docker engine
+# and the mail services. All hosts see it at /mnt/lab.
 
 # whatever lab the caller has: ours is another one; two of them at once need different port bases
 export LAB=$HOSTS_DIR/share/lab LAB_PROJECT=mailcowhosts LAB_PORT_BASE=${HOSTS_PORT_BASE:-27000}
@@ -8,7 +8,7 @@ export LAB_HOSTNAME=mail.example.org LAB_LINEAGE=npm-5
 # the lab makes its image first where there is none yet
 LAB_WITHIN_S=600
 
-lab() { hosts net mail "$TOP/tests/lab/lab" "$@"; }
+lab() { hosts net "${LAB_HOST:-mail}" "$TOP/tests/lab/lab" "$@"; }
 
 show() { hosts exec "$1" systemctl show --value -p "$2" "$3"; }
 
@@ -30,7 +30,7 @@ lab_is_up() {
 	[ "$(cat "$BATS_FILE_TMPDIR/lab.status")" = 0 ]
 }
 
-# Two hosts with what is installed, and a lab on its way up: see lab_is_up.
+# Two hosts, or those in ${HOSTS}, with what is installed, and a lab on its way up: see lab_is_up.
 boot() {
 	all_down
 	build all &
@@ -38,8 +38,9 @@ boot() {
 	hosts up
 	start_lab </dev/null >"$BATS_FILE_TMPDIR/lab.log" 2>&1 3>&- &
 	wait $building
-	install_on npm
-	install_on mail
+	for host in ${HOSTS:-npm mail}; do
+		install_on "$host"
+	done
 }
 
 all_down() {
@@ -58,9 +59,14 @@ pair_with_lab() {
 	output=$(npm setup-npm-host mail.example.org --live-dir /mnt/lab/npm/letsencrypt/live)
 	output=$(mail sh -c "$(printed) --root /mnt/lab/mailcow")
 	npm sh -c "$(printed)"
-	cp "$(command -v /usr/bin/docker || command -v docker)" "$(hosts root mail)/usr/bin/docker"
-	mail sh -euc 'printf "%s\n" "[staging]" "ca_file = /mnt/lab/acme/root.pem" >>/etc/certsync/deploy.conf
-		dir=/etc/systemd/system/mailcow-cert-deploy.service.d
+	use_engine mail
+	mail sh -c 'printf "%s\n" "[staging]" "ca_file = /mnt/lab/acme/root.pem" >>/etc/certsync/deploy.conf'
+}
+
+# The lab's Docker engine is that of HOST.
+use_engine() { # HOST
+	cp "$(command -v /usr/bin/docker || command -v docker)" "$(hosts root "$1")/usr/bin/docker"
+	hosts exec "$1" sh -euc 'dir=/etc/systemd/system/mailcow-cert-deploy.service.d
 		mkdir -p $dir
 		printf "%s\n" "[Service]" "Environment=DOCKER_HOST=unix:///mnt/lab/engine/docker.sock" >$dir/docker.conf
 		systemctl daemon-reload'

@@ -1,4 +1,7 @@
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "certsync/cleanup.h"
 #include "deploy_conf.h"
@@ -26,6 +29,49 @@ static void certpush_needs_the_host_name_and_nothing_else(void **state)
 	assert_string_equal(conf.endpoint, "");
 	assert_int_equal(conf.propagate_within, 30 * 60 * 1000);
 	assert_int_equal(conf.verify_timeout, 5 * 1000);
+}
+
+/* The state directory of the settings in ${path} is ${wanted}. */
+static void remembers_in(const char *path, const char *wanted)
+{
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+
+	assert_int_equal(push_conf_load(path, &conf), OUTCOME_OK);
+	assert_string_equal(conf.state_dir, wanted);
+}
+
+static void each_of_several_targets_has_a_state_of_its_own(void **state)
+{
+	static const char text[] = "[source]\nhostname = mail.example.org\n";
+	static const char own[] =
+		"[source]\nhostname = mail.example.org\n[state]\ndir = /srv/state\n";
+	static const char *const none[] = { "push.d/.conf", "push.d/standby", "push.d/.d/a.conf",
+					    "push.dd/a.conf" };
+	char here[PATH_MAX];
+
+	(void)state;
+	assert_int_equal(mkdir(scratch_path("push.d"), 0700), 0);
+	assert_int_equal(mkdir(scratch_path("push.d/.d"), 0700), 0);
+	assert_int_equal(mkdir(scratch_path("push.dd"), 0700), 0);
+	scratch_write("push.d/standby.conf", text, strlen(text));
+	scratch_write("push.d/a.b.conf", text, strlen(text));
+	scratch_write("push.d/own.conf", own, strlen(own));
+	remembers_in(scratch_path("push.d/standby.conf"), "/var/lib/mailcow-cert-push@standby");
+	remembers_in(scratch_path("push.d/../push.d/standby.conf"),
+		     "/var/lib/mailcow-cert-push@standby");
+	remembers_in(scratch_path("push.d/a.b.conf"), "/var/lib/mailcow-cert-push@a.b");
+	remembers_in(scratch_path("push.d/own.conf"), "/srv/state");
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		scratch_write(none[i], text, strlen(text));
+		remembers_in(scratch_path(none[i]), "/var/lib/mailcow-cert-push");
+	}
+	/* Whatever directory it is named from. */
+	assert_non_null(getcwd(here, sizeof(here)));
+	assert_int_equal(chdir(scratch_path("push.d")), 0);
+	remembers_in("standby.conf", "/var/lib/mailcow-cert-push@standby");
+	assert_int_equal(chdir(".."), 0);
+	remembers_in("push.d/standby.conf", "/var/lib/mailcow-cert-push@standby");
+	assert_int_equal(chdir(here), 0);
 }
 
 static void an_endpoint_that_is_none_is_named_with_its_line(void **state)
@@ -158,6 +204,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		scratch_test(certpush_needs_the_host_name_and_nothing_else),
+		scratch_test(each_of_several_targets_has_a_state_of_its_own),
+		scratch_test(each_of_several_targets_has_a_state_of_its_own),
 		scratch_test(an_endpoint_that_is_none_is_named_with_its_line),
 		scratch_test(without_the_host_name_certpush_says_so),
 		scratch_test(certdeploy_needs_nothing_at_all),
