@@ -9,13 +9,14 @@
 
 /* What the command line said. */
 struct command_options {
-	const char *conf; /* -c FILE */
-	bool dry_run;     /* -n */
-	bool force;       /* -f */
-	bool json;        /* --json */
-	bool quiet;       /* -q */
-	double warning;   /* --warning, days; negative: not given */
-	double critical;  /* --critical, the same; never above a warning that was given */
+	const char *conf;    /* -c FILE */
+	bool dry_run;        /* -n */
+	bool force;          /* -f */
+	bool json;           /* --json */
+	bool quiet;          /* -q */
+	const char *metrics; /* --metrics FILE; NULL: not given */
+	double warning;      /* --warning, days; negative: not given */
+	double critical;     /* --critical, the same; never above a warning that was given */
 };
 
 /* Which of the options that change what is done a subcommand takes. */
@@ -23,6 +24,7 @@ struct command_options {
 #define COMMAND_FORCE      2U
 #define COMMAND_JSON       4U
 #define COMMAND_THRESHOLDS 8U /* --warning and --critical */
+#define COMMAND_METRICS    16U
 
 /* A subcommand; ${run} returns the exit status. */
 struct command {

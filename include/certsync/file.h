@@ -55,6 +55,10 @@ enum outcome file_read_fd(int fd, const char *path, size_t limit, struct bytes *
  */
 bool file_is_unreadable(enum outcome outcome);
 
+/* The owner or group that a new file gets by itself. */
+#define FILE_ANY_UID ((uid_t)-1)
+#define FILE_ANY_GID ((gid_t)-1)
+
 /* Owner and mode of a file to be written. */
 struct file_access {
 	uid_t uid;

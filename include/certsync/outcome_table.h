@@ -71,6 +71,9 @@
 	X(SERVICE_BROKEN, EX_OK, LOG_WARNING, OUTCOME_BY_DEPLOY, "f2fad13d50b444b781fa7d82646b17bb", \
 	  "A service's configuration is broken, and was before this run", \
 	  "Correct what its own test complains of.") \
+	X(METRICS_UNWRITTEN, EX_OK, LOG_WARNING, OUTCOME_BY_BOTH, "dad165fb1bfb4e22a26fb51b447383ba", \
+	  "The file for Prometheus cannot be written", \
+	  "Make its directory, and let the service write there: see metrics in certsync.conf(5).") \
 	X(USAGE, EX_USAGE, LOG_ERR, OUTCOME_BY_BOTH, "5a3ab2b2d69f4caa8840cd976f24b364", \
 	  "The command line is wrong", \
 	  "Run the program with --help.") \

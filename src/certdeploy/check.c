@@ -360,6 +360,7 @@ int check_command(const struct command_options *options)
 {
 	_cleanup_(check_freep) struct check *check = calloc(1, sizeof(*check));
 	char summary[SUMMARY_MAX], perfdata[SUMMARY_MAX];
+	struct metrics metrics = { 0 };
 	bool printed;
 
 	if (!check) {
@@ -373,5 +374,8 @@ int check_command(const struct command_options *options)
 	printed = options->json ? print_json(check, summary)
 				: findings_print(&check->findings, PROGRAM_WORD, summary, perfdata,
 						 stdout);
+	situation_note(&check->situation, &metrics);
+	metrics_write_check(situation_metrics_file(&check->situation), "certdeploy", &metrics,
+			    check->findings.verdict.level);
 	return printed ? (int)check->findings.verdict.level : VERDICT_UNKNOWN;
 }

@@ -70,6 +70,7 @@ static const struct conf_setting settings[] = {
 	SETTING("verify", "timeout", verify_timeout, CONF_DURATION, false, "10s"),
 	SETTING("verify", "settle", settle, CONF_DURATION, false, "10s"),
 	SETTING("state", "dir", state_dir, CONF_PATH, false, "/var/lib/mailcow-cert-deploy"),
+	SETTING("monitoring", "metrics", metrics, CONF_PATH, true, ""),
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -27,6 +27,7 @@ struct deploy_conf {
 	int verify_timeout; /* milliseconds, for one question to all endpoints */
 	int settle;         /* milliseconds: what a service may take after a reload or restart */
 	char *state_dir;
+	char *metrics; /* file to write for Prometheus; "": none */
 };
 
 /* Read ${path} into ${conf}; deploy_conf_clear it in any case. CONF_MISSING, CONF_INVALID. */

@@ -5,9 +5,9 @@
 #include "run.h"
 
 static const struct command commands[] = {
-	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE,
+	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE | COMMAND_METRICS,
 	  "install the staged certificate if it is new, and have the services serve it" },
-	{ "check", check_command, COMMAND_JSON | COMMAND_THRESHOLDS,
+	{ "check", check_command, COMMAND_JSON | COMMAND_THRESHOLDS | COMMAND_METRICS,
 	  "show what is staged, installed and served; for monitoring as well" },
 	{ 0 },
 };

@@ -164,6 +164,17 @@ static bool is_behind_arrivals(const struct situation *situation)
 	       arrivals_since(situation->staging.dir, &situation->staging.arrivals);
 }
 
+static void write_metrics(const struct situation *situation, enum outcome outcome)
+{
+	struct metrics metrics = { 0 };
+
+	/* A run that found another one under way leaves it to that one. */
+	if (situation->options->dry_run || outcome == OUTCOME_LOCKED)
+		return;
+	situation_note(situation, &metrics);
+	metrics_write_run(situation_metrics_file(situation), "certdeploy", &metrics, outcome);
+}
+
 /* One pass, to its exit status; ${again}: there is reason for another one. */
 static int pass(const struct command_options *options, bool *again)
 {
@@ -176,6 +187,7 @@ static int pass(const struct command_options *options, bool *again)
 	journal_status("%s", outcome_reason(outcome));
 	if (situation.serving.count && !options->quiet && isatty(STDOUT_FILENO))
 		overview_endpoints(&situation.serving, stdout);
+	write_metrics(&situation, outcome);
 	*again = is_behind_arrivals(&situation);
 	return outcome_text(outcome)->status;
 }

@@ -248,6 +248,39 @@ enum outcome situation_look(struct situation *situation, const char *roots)
 	return OUTCOME_OK;
 }
 
+/* --- metrics --- */
+
+void situation_note(const struct situation *situation, struct metrics *metrics)
+{
+	const struct judgement *installed = situation_installed(situation);
+	const struct serving *serving = &situation->serving;
+
+	if (installed)
+		metrics_certificate(metrics, installed->fingerprint, (time_t)installed->not_before,
+				    (time_t)installed->not_after);
+	metrics->asked = serving->count > 0;
+	metrics->endpoints = serving_asked(serving);
+	metrics->endpoints_ok = serving_count(serving, SERVING_CURRENT);
+	for (size_t i = 0; i < serving->count; i++) {
+		const struct serving_endpoint *endpoint = &serving->endpoint[i];
+		const struct wire_answer *answers[] = { &endpoint->named, &endpoint->unnamed };
+		char name[METRICS_ENDPOINT_MAX];
+
+		snprintf(name, sizeof(name), "%s %s:%d", endpoint->endpoint.name,
+			 endpoint->endpoint.address, endpoint->endpoint.port);
+		for (size_t j = 0; j < sizeof(answers) / sizeof(answers[0]); j++)
+			if (endpoint->state != SERVING_SKIPPED && answers[j]->result == WIRE_SERVED)
+				metrics_served(metrics, name, answers[j]->fingerprint);
+	}
+}
+
+const char *situation_metrics_file(const struct situation *situation)
+{
+	const char *given = situation->options->metrics;
+
+	return given ? given : situation->conf.metrics;
+}
+
 /* --- directories for names of their own --- */
 
 enum outcome situation_compare_sni(struct situation *situation, const struct pair *pair)

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "certsync/command.h"
+#include "certsync/metrics.h"
 #include "deploy_conf.h"
 #include "install.h"
 #include "mailcow.h"
@@ -61,6 +62,12 @@ bool situation_is_installed(const struct situation *situation);
  * looked at, warned of, or listed for sni_update.
  */
 enum outcome situation_compare_sni(struct situation *situation, const struct pair *pair);
+
+/* Note in ${metrics} what is installed, and what is served if that was looked at. */
+void situation_note(const struct situation *situation, struct metrics *metrics);
+
+/* The file that the command line or the configuration names for them; NULL or "": none. */
+const char *situation_metrics_file(const struct situation *situation);
 
 /* Free it, and end the process for reading foreign bytes; for _cleanup_. */
 void situation_clear(struct situation *situation);

@@ -321,6 +321,20 @@ static void check_freep(struct check **check)
 	*check = NULL;
 }
 
+static void write_metrics(const struct check *check, const struct command_options *options)
+{
+	const struct bundle *bundle = check->lineage.bundle;
+	struct metrics metrics = { 0 };
+
+	if (bundle)
+		metrics_certificate(&metrics, bundle_fingerprint(bundle), bundle_not_before(bundle),
+				    bundle_not_after(bundle));
+	if (check->asked)
+		served_note(&check->served, &metrics);
+	metrics_write_check(options->metrics ? options->metrics : check->conf.metrics, "certpush",
+			    &metrics, check->findings.verdict.level);
+}
+
 int check_run(const struct command_options *options)
 {
 	_cleanup_(check_freep) struct check *check = calloc(1, sizeof(*check));
@@ -338,5 +352,6 @@ int check_run(const struct command_options *options)
 	printed = options->json ? print_json(check, summary)
 				: findings_print(&check->findings, PROGRAM_WORD, summary, perfdata,
 						 stdout);
+	write_metrics(check, options);
 	return printed ? (int)check->findings.verdict.level : VERDICT_UNKNOWN;
 }

@@ -7,6 +7,7 @@
 #include "certsync/command.h"
 #include "certsync/interrupt.h"
 #include "certsync/journal.h"
+#include "certsync/metrics.h"
 #include "certsync/state.h"
 #include "certsync/systemd.h"
 #include "check.h"
@@ -88,56 +89,66 @@ static enum outcome deliver_again(const struct command_options *options,
 	return outcome_because(OUTCOME_NOT_PROPAGATED, "%s; it was pushed again", reason);
 }
 
-static enum outcome run(const struct command_options *options)
+static enum outcome run(const struct command_options *options, struct push_conf *conf,
+			struct metrics *metrics)
 {
-	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
 	_cleanup_(lineage_clear) struct lineage lineage = { .bundle = NULL };
 	_cleanup_(fd_closep) int state = -1;
 	const char *fingerprint;
 	time_t now = time(NULL);
 	enum outcome outcome;
 
-	outcome = push_conf_load(options->conf, &conf);
+	outcome = push_conf_load(options->conf, conf);
 	if (!outcome_failed(outcome))
-		outcome = lineage_find(&conf, now, &lineage);
+		outcome = lineage_find(conf, now, &lineage);
 	if (outcome_failed(outcome))
 		return outcome;
-	lineage_describe(&lineage, conf.hostname);
-	outcome = options->dry_run ? state_look(conf.state_dir, &state)
-				   : state_open(conf.state_dir, &state);
+	lineage_describe(&lineage, conf->hostname);
+	metrics_certificate(metrics, bundle_fingerprint(lineage.bundle),
+			    bundle_not_before(lineage.bundle), bundle_not_after(lineage.bundle));
+	outcome = options->dry_run ? state_look(conf->state_dir, &state)
+				   : state_open(conf->state_dir, &state);
 	if (outcome_failed(outcome))
 		return outcome;
 	fingerprint = bundle_fingerprint(lineage.bundle);
 	if (options->force || !last_fp_is(state, fingerprint))
-		return deliver(options, &conf, state, lineage.name, now);
-	if (!conf.verify)
+		return deliver(options, conf, state, lineage.name, now);
+	if (!conf->verify)
 		return outcome_because(OUTCOME_NOTHING_TO_DO,
 				       "nothing to do: %s was pushed before (%s)", lineage.name,
 				       fingerprint);
-	outcome = served_confirm(&conf, lineage.name, fingerprint, last_fp_when(state), now);
+	outcome =
+		served_confirm(conf, lineage.name, fingerprint, last_fp_when(state), now, metrics);
 	if (outcome == OUTCOME_NOT_PROPAGATED)
-		outcome = deliver_again(options, &conf, state, lineage.name, now);
+		outcome = deliver_again(options, conf, state, lineage.name, now);
 	return outcome;
 }
 
 static int run_command(const struct command_options *options)
 {
-	enum outcome outcome = run(options);
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+	struct metrics metrics = { 0 };
+	enum outcome outcome = run(options, &conf, &metrics);
 
 	journal_outcome(outcome);
 	journal_status("%s", outcome_reason(outcome));
+	/* A run that found another one under way leaves it to that one. */
+	if (!options->dry_run && outcome != OUTCOME_LOCKED)
+		metrics_write_run(options->metrics ? options->metrics : conf.metrics, "certpush",
+				  &metrics, outcome);
 	systemd_flush();
 	interrupt_raise();
 	return outcome_text(outcome)->status;
 }
 
 static const struct command commands[] = {
-	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE,
+	{ "run", run_command, COMMAND_DRY_RUN | COMMAND_FORCE | COMMAND_METRICS,
 	  "push the certificate if it has changed" },
-	{ "check", check_run, COMMAND_JSON | COMMAND_THRESHOLDS,
+	{ "check", check_run, COMMAND_JSON | COMMAND_THRESHOLDS | COMMAND_METRICS,
 	  "see whether all that a run needs is there, and what is served" },
 	{ "list", list_run, COMMAND_JSON, "show all lineages, the one for the mail host marked" },
-	{ "open", open_run, 0, "read what is root's, for a run of the same service without root" },
+	{ "open", open_run, COMMAND_METRICS,
+	  "read what is root's, for a run of the same service without root" },
 	{ 0 },
 };
 

@@ -4,6 +4,7 @@
 
 #include "certsync/cleanup.h"
 #include "certsync/journal.h"
+#include "certsync/metrics.h"
 #include "handover.h"
 #include "lineage.h"
 #include "open.h"
@@ -33,30 +34,36 @@ static enum outcome give_pair(const struct push_conf *conf, const char *lineage,
 	return outcome;
 }
 
-static enum outcome hand_over(const struct command_options *options)
+static enum outcome hand_over(const struct command_options *options, struct push_conf *conf,
+			      struct metrics *metrics)
 {
-	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
 	_cleanup_(lineage_clear) struct lineage lineage = { .bundle = NULL };
 	time_t now = time(NULL);
-	enum outcome outcome = push_conf_load(options->conf, &conf);
+	enum outcome outcome = push_conf_load(options->conf, conf);
 
 	if (!outcome_failed(outcome))
-		outcome = lineage_find(&conf, now, &lineage);
+		outcome = lineage_find(conf, now, &lineage);
 	if (outcome_failed(outcome))
 		return outcome;
-	lineage_describe(&lineage, conf.hostname);
-	outcome = give_pair(&conf, lineage.name, now);
-	return outcome_failed(outcome) ? outcome : give_identity(&conf);
+	lineage_describe(&lineage, conf->hostname);
+	metrics_certificate(metrics, bundle_fingerprint(lineage.bundle),
+			    bundle_not_before(lineage.bundle), bundle_not_after(lineage.bundle));
+	outcome = give_pair(conf, lineage.name, now);
+	return outcome_failed(outcome) ? outcome : give_identity(conf);
 }
 
 int open_run(const struct command_options *options)
 {
-	enum outcome outcome = hand_over(options);
+	_cleanup_(push_conf_clear) struct push_conf conf = { 0 };
+	struct metrics metrics = { 0 };
+	enum outcome outcome = hand_over(options, &conf, &metrics);
 
-	/* What becomes of it is the run's to tell. */
+	/* What becomes of it is the run's to tell; there is none after a failure. */
 	if (outcome_failed(outcome)) {
 		journal_outcome(outcome);
 		journal_status("%s", outcome_reason(outcome));
+		metrics_write_run(options->metrics ? options->metrics : conf.metrics, "certpush",
+				  &metrics, outcome);
 	}
 	return outcome_text(outcome)->status;
 }

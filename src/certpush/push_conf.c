@@ -37,6 +37,7 @@ static const struct conf_setting settings[] = {
 	{ "verify", "timeout", CONF_DURATION, false, offsetof(struct push_conf, verify_timeout),
 	  NULL, "5s" },
 	{ "state", "dir", CONF_PATH, true, offsetof(struct push_conf, state_dir), NULL, "" },
+	SETTING("monitoring", metrics, CONF_PATH, true, ""),
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -25,6 +25,7 @@ struct push_conf {
 	char *endpoint;       /* where: certsync/address.h; "": IMAPS at ${hostname} */
 	int propagate_within; /* milliseconds from a push until its certificate is to be served */
 	int verify_timeout;   /* milliseconds, for all that is asked */
+	char *metrics;        /* file to write for Prometheus; "": none */
 };
 
 /* Read ${path} into ${conf}; push_conf_clear it in any case. CONF_MISSING, CONF_INVALID. */

@@ -31,6 +31,9 @@ void served_judge(const struct wire_answer answers[static SERVED_QUESTIONS],
 	for (size_t i = 0; i < SERVED_QUESTIONS; i++) {
 		const struct wire_answer *answer = &answers[i];
 
+		if (answer->result == WIRE_SERVED)
+			memcpy(served->answered[i], answer->fingerprint,
+			       sizeof(served->answered[i]));
 		if (answer->result != WIRE_SERVED && served->state == SERVED_SAME) {
 			served->state = SERVED_UNKNOWN;
 			memcpy(served->reason, answer->reason, sizeof(served->reason));
@@ -78,6 +81,16 @@ enum outcome served_ask(const struct push_conf *conf, const char *fingerprint,
 	return outcome;
 }
 
+void served_note(const struct served *served, struct metrics *metrics)
+{
+	metrics->asked = true;
+	metrics->endpoints = 1;
+	metrics->endpoints_ok = served->state == SERVED_SAME;
+	for (size_t i = 0; i < SERVED_QUESTIONS; i++)
+		if (served->answered[i][0])
+			metrics_served(metrics, served->endpoint, served->answered[i]);
+}
+
 /* --- closing the loop --- */
 
 bool served_is_due(const struct push_conf *conf, time_t pushed, time_t now)
@@ -104,13 +117,15 @@ static enum outcome judge_other(const struct push_conf *conf, const char *lineag
 }
 
 enum outcome served_confirm(const struct push_conf *conf, const char *lineage,
-			    const char *fingerprint, time_t pushed, time_t now)
+			    const char *fingerprint, time_t pushed, time_t now,
+			    struct metrics *metrics)
 {
 	struct served served;
 	enum outcome outcome = served_ask(conf, fingerprint, &served);
 
 	if (outcome_failed(outcome))
 		return outcome;
+	served_note(&served, metrics);
 	journal_field("CERTSYNC_ENDPOINT", served.endpoint);
 	switch (served.state) {
 	case SERVED_SAME:

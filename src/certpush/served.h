@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "certsync/address.h"
+#include "certsync/metrics.h"
 #include "certsync/wire.h"
 #include "push_conf.h"
 
@@ -21,6 +22,13 @@ enum served_state {
 	SERVED_UNKNOWN, /* it could not be asked */
 };
 
+/* The order of the questions and answers. */
+enum {
+	SERVED_WITH_SNI,
+	SERVED_WITHOUT_SNI,
+	SERVED_QUESTIONS,
+};
+
 struct served {
 	enum served_state state;
 	char endpoint[SERVED_ENDPOINT_LEN + 1];
@@ -28,15 +36,10 @@ struct served {
 	char fingerprint[BUNDLE_FINGERPRINT_LEN + 1];
 	time_t not_before;
 	const char *to;
+	/* To each: the one it is served, "" if it could not be asked. */
+	char answered[SERVED_QUESTIONS][BUNDLE_FINGERPRINT_LEN + 1];
 	/* Of SERVED_UNKNOWN: why. */
 	char reason[WIRE_REASON_MAX];
-};
-
-/* The order of the questions and answers. */
-enum {
-	SERVED_WITH_SNI,
-	SERVED_WITHOUT_SNI,
-	SERVED_QUESTIONS,
 };
 
 /* Judge the ${answers}: is the certificate with ${fingerprint} served? */
@@ -58,10 +61,15 @@ bool served_is_due(const struct push_conf *conf, time_t pushed, time_t now);
 
 /*
  * Does the mail host serve the certificate with ${fingerprint} of the ${lineage}, which was
- * ${pushed} then? NOTHING_TO_DO: it does, need not yet, or cannot be asked, which is logged.
+ * ${pushed} then? What it serves is noted in ${metrics}. NOTHING_TO_DO: it does, need not yet, or
+ * cannot be asked, which is logged.
  * NOT_PROPAGATED, NO_MEMORY.
  */
 enum outcome served_confirm(const struct push_conf *conf, const char *lineage,
-			    const char *fingerprint, time_t pushed, time_t now);
+			    const char *fingerprint, time_t pushed, time_t now,
+			    struct metrics *metrics);
+
+/* Note in ${metrics} what was ${served}. */
+void served_note(const struct served *served, struct metrics *metrics);
 
 #endif

@@ -19,6 +19,7 @@ enum {
 	OPTION_JSON = 0x100,
 	OPTION_WARNING,
 	OPTION_CRITICAL,
+	OPTION_METRICS,
 };
 
 #define DAYS_MAX 36500.0
@@ -32,6 +33,7 @@ static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "warning", required_argument, NULL, OPTION_WARNING },
 	{ "critical", required_argument, NULL, OPTION_CRITICAL },
+	{ "metrics", required_argument, NULL, OPTION_METRICS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
@@ -53,6 +55,7 @@ static void print_usage(const struct command_program *program)
 	       "      --json           print tables as JSON\n"
 	       "      --warning DAYS   find it a reason to warn if fewer days are left\n"
 	       "      --critical DAYS  the same, to raise the alarm\n"
+	       "      --metrics FILE   write the state to FILE for Prometheus\n"
 	       "  -h, --help           print this help\n"
 	       "  -V, --version        print the version\n"
 	       "\nSee %s(8) and certsync.conf(5).\n",
@@ -110,6 +113,8 @@ static const char *refused_option(const struct command *command,
 		return "--warning";
 	if (options->critical >= 0 && !(command->takes & COMMAND_THRESHOLDS))
 		return "--critical";
+	if (options->metrics && !(command->takes & COMMAND_METRICS))
+		return "--metrics";
 	return NULL;
 }
 
@@ -178,6 +183,9 @@ static int take_options(const struct command_program *program, int argc, char *a
 		case OPTION_CRITICAL:
 			if (!take_days("--critical", optarg, &options->critical))
 				return usage_error(program);
+			break;
+		case OPTION_METRICS:
+			options->metrics = optarg;
 			break;
 		case 'h':
 			print_usage(program);

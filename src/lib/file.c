@@ -180,14 +180,16 @@ static int write_all(int fd, const struct bytes *bytes)
 static const char *fill(int fd, const struct bytes *bytes, const struct file_access *access)
 {
 	struct stat status;
+	bool owned;
 
 	if (write_all(fd, bytes) < 0)
 		return "write";
 	if (fstat(fd, &status) < 0)
 		return "stat";
+	owned = (access->uid == FILE_ANY_UID || status.st_uid == access->uid) &&
+		(access->gid == FILE_ANY_GID || status.st_gid == access->gid);
 	/* Owner before mode: the mode is meant for that owner. */
-	if ((status.st_uid != access->uid || status.st_gid != access->gid) &&
-	    fchown(fd, access->uid, access->gid) < 0)
+	if (!owned && fchown(fd, access->uid, access->gid) < 0)
 		return "change the owner";
 	if (fchmod(fd, access->mode) < 0)
 		return "change the mode";

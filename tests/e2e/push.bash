@@ -153,7 +153,7 @@ configure() {
 	for setting; do
 		SETTING[${setting%%=*}]=${setting#*=}
 	done
-	for section in source target limits state verify; do
+	for section in source target limits state verify monitoring; do
 		echo "[$section]"
 		for key in "${!SETTING[@]}"; do
 			[ "${key%%.*}" != "$section" ] || [ "${SETTING[$key]}" = - ] ||

@@ -31,6 +31,12 @@ static int run_watch(const struct command_options *options)
 	return EX_OK;
 }
 
+static int run_measure(const struct command_options *options)
+{
+	printf("measure metrics=%s\n", options->metrics ? options->metrics : "none");
+	return EX_OK;
+}
+
 /* What the process may still give away. */
 static int run_inspect(const struct command_options *options)
 {
@@ -57,6 +63,7 @@ static const struct command commands[] = {
 	  "do the first thing" },
 	{ "other", run_other, 0, "do another" },
 	{ "watch", run_watch, COMMAND_THRESHOLDS, "watch out" },
+	{ "measure", run_measure, COMMAND_METRICS, "measure" },
 	{ "inspect", run_inspect, 0, "look" },
 	{ "talk", run_talk, 0, "say something" },
 	{ NULL, NULL, 0, NULL },
@@ -137,6 +144,14 @@ static void each_option_sets_one_thing(void **state)
 	prints(LINE("--json"), EX_OK, "first conf=/etc/certtest.conf dry_run=0 force=0 json=1\n",
 	       "");
 	prints(LINE("-c", "/x"), EX_OK, "first conf=/x dry_run=0 force=0 json=0\n", "");
+}
+
+static void the_metrics_file_is_handed_to_a_command_that_takes_it(void **state)
+{
+	(void)state;
+	prints(LINE("measure", "--metrics", "/x.prom"), EX_OK, "measure metrics=/x.prom\n", "");
+	prints(LINE("measure"), EX_OK, "measure metrics=none\n", "");
+	is_usage_error(LINE("other", "--metrics", "/x.prom"), "--metrics does not go with other");
 }
 
 static void options_may_follow_the_command(void **state)
@@ -344,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_command_is_run_and_its_status_returned),
 		cmocka_unit_test(options_are_handed_to_the_command),
 		cmocka_unit_test(each_option_sets_one_thing),
+		cmocka_unit_test(the_metrics_file_is_handed_to_a_command_that_takes_it),
 		cmocka_unit_test(options_may_follow_the_command),
 		cmocka_unit_test(the_volume_is_what_was_asked_for),
 		cmocka_unit_test(thresholds_are_days_with_or_without_a_fraction),

@@ -449,6 +449,22 @@ static void the_owner_is_the_one_asked_for(void **state)
 	assert_string_equal(calls, "oms");
 }
 
+static void an_owner_that_does_not_matter_is_not_changed(void **state)
+{
+	const struct file_access access = { FILE_ANY_UID, FILE_ANY_GID, 0644 };
+	const struct bytes bytes = text("hello");
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(fchown(scratch_fd, (uid_t)-1, 2345), 0);
+	assert_int_equal(fchmod(scratch_fd, 02755), 0);
+	memset(calls, 0, sizeof(calls));
+	assert_int_equal(file_write(scratch_fd, "a", &bytes, &access), OUTCOME_OK);
+	assert_int_equal(fstatat(scratch_fd, "a", &status, 0), 0);
+	assert_int_equal(status.st_gid, 2345);
+	assert_string_equal(calls, "ms");
+}
+
 static void a_link_of_that_name_is_removed_and_not_written_through(void **state)
 {
 	const struct bytes bytes = text("new");
@@ -776,6 +792,7 @@ int main(void)
 		file_test(cleared_bytes_are_none_and_may_be_cleared_again),
 		file_test(the_mode_is_the_one_asked_for_whatever_the_umask_and_never_wider),
 		file_test(the_owner_is_the_one_asked_for),
+		file_test(an_owner_that_does_not_matter_is_not_changed),
 		file_test(a_link_of_that_name_is_removed_and_not_written_through),
 		file_test(a_hard_link_of_that_name_keeps_its_old_contents),
 		file_test(a_directory_of_that_name_is_an_error_and_stays),

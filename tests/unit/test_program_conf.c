@@ -29,6 +29,7 @@ static void certpush_needs_the_host_name_and_nothing_else(void **state)
 	assert_string_equal(conf.endpoint, "");
 	assert_int_equal(conf.propagate_within, 30 * 60 * 1000);
 	assert_int_equal(conf.verify_timeout, 5 * 1000);
+	assert_string_equal(conf.metrics, "");
 }
 
 /* The state directory of the settings in ${path} is ${wanted}. */
@@ -117,6 +118,7 @@ static void certdeploy_needs_nothing_at_all(void **state)
 	assert_string_equal(conf.endpoints, "");
 	assert_int_equal(conf.verify_timeout, 10 * 1000);
 	assert_int_equal(conf.settle, 10 * 1000);
+	assert_string_equal(conf.metrics, "");
 }
 
 static void what_certdeploy_verifies_can_be_set(void **state)

@@ -1,0 +1,346 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "certsync/cleanup.h"
+#include "certsync/deadline.h"
+#include "certsync/file.h"
+#include "certsync/journal.h"
+#include "certsync/metrics.h"
+
+#define PREVIOUS_BYTES_MAX ((size_t)256 * 1024)
+/* Another process of ours holds the lock for the time of a write. */
+#define LOCK_WITHIN_MS 5000
+#define LOCK_PAUSE_MS  20
+#define METRICS_MODE   0644
+
+/* What the file remembers from one writer to the next. */
+struct memory {
+	time_t last_run; /* 0: none is known of */
+	time_t last_success;
+	char outcome[64]; /* of the last run */
+	time_t last_check;
+	int status; /* of the last check */
+};
+
+/* --- recalling --- */
+
+/* The text behind "NAME{program="PROGRAM"SEPARATOR" at the start of a line; NULL: there is none. */
+static const char *find(const char *text, const char *name, const char *program,
+			const char *separator)
+{
+	char start[128];
+	size_t len = (size_t)snprintf(start, sizeof(start), "%s{program=\"%s\"%s", name, program,
+				      separator);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, start, len))
+			return line + len;
+	}
+	return NULL;
+}
+
+/* What is no number of seconds, or no status, counts as nothing. */
+static time_t recall_number(const char *text, const char *name, const char *program)
+{
+	const char *value = find(text, name, program, "} ");
+	char *end;
+	long long number;
+
+	if (!value)
+		return 0;
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	return errno || *end != '\n' || number < 0 ? 0 : (time_t)number;
+}
+
+static void recall_outcome(const char *text, const char *program, char *to, size_t size)
+{
+	const char *value = find(text, "certsync_last_run_outcome", program, ",outcome=\"");
+
+	for (int i = 0; value && i < OUTCOME_COUNT; i++) {
+		const char *name = outcome_text((enum outcome)i)->name;
+		const size_t len = strlen(name);
+
+		if (!strncmp(value, name, len) && value[len] == '"')
+			snprintf(to, size, "%s", name);
+	}
+}
+
+static void recall(int dirfd, const char *name, const char *program, struct memory *memory)
+{
+	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+
+	*memory = (struct memory){ .outcome = "" };
+	/* A file that cannot be read is replaced like a missing one. */
+	if (outcome_failed(file_read(dirfd, name, FILE_STAGED, PREVIOUS_BYTES_MAX, &bytes)))
+		return;
+	memory->last_run =
+		recall_number(bytes.data, "certsync_last_run_timestamp_seconds", program);
+	memory->last_success =
+		recall_number(bytes.data, "certsync_last_success_timestamp_seconds", program);
+	recall_outcome(bytes.data, program, memory->outcome, sizeof(memory->outcome));
+	memory->last_check =
+		recall_number(bytes.data, "certsync_last_check_timestamp_seconds", program);
+	memory->status = (int)recall_number(bytes.data, "certsync_last_check_status", program);
+}
+
+/* --- the text format --- */
+
+struct writer {
+	FILE *to;
+	const char *program;
+};
+
+/* All are gauges: nothing is counted. */
+static void begin(struct writer *writer, const char *name, const char *help)
+{
+	fprintf(writer->to, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+}
+
+static void put_label(struct writer *writer, const char *name, const char *value)
+{
+	fprintf(writer->to, ",%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '\n')
+			fputs("\\n", writer->to);
+		else {
+			if (*value == '"' || *value == '\\')
+				fputc('\\', writer->to);
+			fputc(*value, writer->to);
+		}
+	}
+	fputc('"', writer->to);
+}
+
+struct label {
+	const char *name; /* NULL: there is none */
+	const char *value;
+};
+
+#define LABEL(name, value) ((struct label){ name, value })
+#define NO_LABEL           LABEL(NULL, NULL)
+
+/* A sample with up to two labels besides the program. */
+static void sample(struct writer *writer, const char *name, struct label first, struct label second,
+		   intmax_t value)
+{
+	fprintf(writer->to, "%s{program=\"%s\"", name, writer->program);
+	if (first.name)
+		put_label(writer, first.name, first.value);
+	if (second.name)
+		put_label(writer, second.name, second.value);
+	fprintf(writer->to, "} %jd\n", value);
+}
+
+static void put(struct writer *writer, const char *name, const char *help, intmax_t value)
+{
+	begin(writer, name, help);
+	sample(writer, name, NO_LABEL, NO_LABEL, value);
+}
+
+static void put_certificate(struct writer *writer, const struct metrics *metrics, time_t now)
+{
+	static const char info[] = "certsync_certificate_info";
+
+	if (!metrics->fingerprint[0])
+		return;
+	begin(writer, info, "The certificate that is to be served.");
+	sample(writer, info, LABEL("fingerprint", metrics->fingerprint), NO_LABEL, 1);
+	put(writer, "certsync_certificate_not_before_timestamp_seconds", "When its validity began.",
+	    metrics->not_before);
+	put(writer, "certsync_certificate_not_after_timestamp_seconds", "When its validity ends.",
+	    metrics->not_after);
+	put(writer, "certsync_certificate_remaining_seconds",
+	    "How long it was valid still when this file was written.", metrics->not_after - now);
+}
+
+static void put_endpoints(struct writer *writer, const struct metrics *metrics)
+{
+	static const char info[] = "certsync_served_certificate_info";
+
+	if (!metrics->asked)
+		return;
+	put(writer, "certsync_endpoints", "Endpoints that were asked what they serve.",
+	    (intmax_t)metrics->endpoints);
+	put(writer, "certsync_endpoints_ok",
+	    "Of these, endpoints that serve the certificate that is to be served.",
+	    (intmax_t)metrics->endpoints_ok);
+	if (metrics->served_count)
+		begin(writer, info, "A certificate that an endpoint serves.");
+	for (size_t i = 0; i < metrics->served_count; i++)
+		sample(writer, info, LABEL("endpoint", metrics->served[i].endpoint),
+		       LABEL("fingerprint", metrics->served[i].fingerprint), 1);
+}
+
+static void put_memory(struct writer *writer, const struct memory *memory)
+{
+	static const char outcome[] = "certsync_last_run_outcome";
+
+	if (memory->last_run) {
+		put(writer, "certsync_last_run_timestamp_seconds", "When the last run ended.",
+		    memory->last_run);
+		put(writer, "certsync_last_success_timestamp_seconds",
+		    "When the last run that did not fail ended, 0 if none did.",
+		    memory->last_success);
+	}
+	if (memory->outcome[0]) {
+		begin(writer, outcome, "What the last run came to.");
+		sample(writer, outcome, LABEL("outcome", memory->outcome), NO_LABEL, 1);
+	}
+	if (memory->last_check) {
+		put(writer, "certsync_last_check_timestamp_seconds", "When the last check ended.",
+		    memory->last_check);
+		put(writer, "certsync_last_check_status",
+		    "What it found: 0 ok, 1 warning, 2 critical, 3 unknown.", memory->status);
+	}
+}
+
+/* The whole text into ${bytes}, which the caller clears. NO_MEMORY. */
+static enum outcome compose(const char *program, const struct metrics *metrics,
+			    const struct memory *memory, time_t now, struct bytes *bytes)
+{
+	struct writer writer = { .to = open_memstream(&bytes->data, &bytes->len),
+				 .program = program };
+	bool failed = !writer.to;
+
+	if (writer.to) {
+		put_certificate(&writer, metrics, now);
+		put_endpoints(&writer, metrics);
+		put_memory(&writer, memory);
+		failed = ferror(writer.to);
+		failed = fclose(writer.to) != 0 || failed;
+	}
+	return failed ? outcome_because(OUTCOME_NO_MEMORY, "out of memory") : OUTCOME_OK;
+}
+
+/* --- the file --- */
+
+/* A run and a check that end together would forget one of the two. */
+static enum outcome lock(int dirfd)
+{
+	const deadline end = deadline_in(LOCK_WITHIN_MS);
+
+	while (flock(dirfd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return outcome_because(OUTCOME_FILE_WRITE, "cannot lock: %s",
+					       strerror(errno));
+		if (!deadline_pause(end, LOCK_PAUSE_MS))
+			return outcome_because(OUTCOME_FILE_WRITE,
+					       "another process holds a lock on the directory");
+	}
+	return OUTCOME_OK;
+}
+
+/* Open the directory of ${path} into ${fd}, and find the file's ${name} in ${path}. */
+static enum outcome open_place(const char *path, int *fd, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_(string_freep) char *directory = NULL;
+
+	*name = slash ? slash + 1 : path;
+	if (!slash)
+		directory = strdup(".");
+	else
+		directory = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (!directory)
+		return outcome_because(OUTCOME_NO_MEMORY, "out of memory");
+	if (!(*name)[0])
+		return outcome_because(OUTCOME_FILE_WRITE, "is no file name");
+	return file_open_directory(directory, fd);
+}
+
+typedef void change_fn(struct memory *memory, int result, time_t now);
+
+static enum outcome replace(const char *path, const char *program, const struct metrics *metrics,
+			    change_fn *change, int result)
+{
+	/* A directory may give its files a group, which the services may not change. */
+	const struct file_access access = { FILE_ANY_UID, FILE_ANY_GID, METRICS_MODE };
+	const time_t now = time(NULL);
+	_cleanup_(fd_closep) int dirfd = -1;
+	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	struct memory memory;
+	const char *name;
+	enum outcome outcome = open_place(path, &dirfd, &name);
+
+	if (!outcome_failed(outcome))
+		outcome = lock(dirfd);
+	if (outcome_failed(outcome))
+		return outcome;
+	recall(dirfd, name, program, &memory);
+	change(&memory, result, now);
+	outcome = compose(program, metrics, &memory, now, &bytes);
+	return outcome_failed(outcome) ? outcome : file_replace(dirfd, name, &bytes, &access);
+}
+
+static void write_file(const char *path, const char *program, const struct metrics *metrics,
+		       change_fn *change, int result)
+{
+	enum outcome outcome;
+
+	if (!path || !path[0])
+		return;
+	outcome = replace(path, program, metrics, change, result);
+	if (outcome_failed(outcome))
+		journal_log(OUTCOME_METRICS_UNWRITTEN, "the metrics file %s is not written: %s",
+			    path, outcome_reason(outcome));
+}
+
+/* --- the interface --- */
+
+void metrics_certificate(struct metrics *metrics, const char *fingerprint, time_t not_before,
+			 time_t not_after)
+{
+	snprintf(metrics->fingerprint, sizeof(metrics->fingerprint), "%s", fingerprint);
+	metrics->not_before = not_before;
+	metrics->not_after = not_after;
+}
+
+void metrics_served(struct metrics *metrics, const char *endpoint, const char *fingerprint)
+{
+	struct metrics_served *served = &metrics->served[metrics->served_count];
+
+	/* The collector takes no file in which a sample comes twice. */
+	for (size_t i = 0; i < metrics->served_count; i++)
+		if (!strcmp(metrics->served[i].endpoint, endpoint) &&
+		    !strcmp(metrics->served[i].fingerprint, fingerprint))
+			return;
+	if (metrics->served_count == METRICS_SERVED_MAX)
+		return;
+	snprintf(served->endpoint, sizeof(served->endpoint), "%s", endpoint);
+	snprintf(served->fingerprint, sizeof(served->fingerprint), "%s", fingerprint);
+	metrics->served_count++;
+}
+
+static void note_run(struct memory *memory, int result, time_t now)
+{
+	const enum outcome outcome = (enum outcome)result;
+
+	memory->last_run = now;
+	if (!outcome_failed(outcome))
+		memory->last_success = now;
+	snprintf(memory->outcome, sizeof(memory->outcome), "%s", outcome_text(outcome)->name);
+}
+
+void metrics_write_run(const char *path, const char *program, const struct metrics *metrics,
+		       enum outcome outcome)
+{
+	write_file(path, program, metrics, note_run, (int)outcome);
+}
+
+static void note_check(struct memory *memory, int result, time_t now)
+{
+	memory->last_check = now;
+	memory->status = result;
+}
+
+void metrics_write_check(const char *path, const char *program, const struct metrics *metrics,
+			 enum verdict_level level)
+{
+	write_file(path, program, metrics, note_check, (int)level);
+}
