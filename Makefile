@@ -128,7 +128,7 @@ install: all
 	chmod 644 $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	install -m 644 systemd/certsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/certsync.conf
 	install -m 644 systemd/certsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/certsync.conf
-	install -m 644 contrib/push.conf contrib/deploy.conf $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 contrib/push.conf contrib/deploy.conf $(wildcard contrib/prometheus/*) $(DESTDIR)$(DOCDIR)/examples
 
 # What install put there; configuration, keys and state stay.
 uninstall:
