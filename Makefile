@@ -9,6 +9,7 @@ DOCDIR ?= $(PREFIX)/share/doc/certsync
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 
@@ -46,7 +47,7 @@ UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS)) $(TEMPLATES)
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '  %-5s %s\n')
 
-all: $(PROGRAMS) $(MAN_PAGES) $(COMPLETIONS)
+all: $(PROGRAMS) $(MAN_PAGES) $(B)/certsync.catalog $(COMPLETIONS)
 
 # --- building: needs no root and no network ---
 
@@ -85,6 +86,11 @@ $(B)/man/%: man/% $(B)/outcomes
 	$(Q)mkdir -p $(@D)
 	$(Q)$(B)/outcomes < $< > $@.new && mv $@.new $@
 
+# So do the explanations for journalctl -x.
+$(B)/certsync.catalog: systemd/certsync.catalog.in $(B)/outcomes
+	$(SAY) GEN $@
+	$(Q)$(B)/outcomes < $< > $@.new && mv $@.new $@
+
 # What each command completes is what its --help says.
 GENERATE = contrib/completion/generate
 define complete
@@ -110,8 +116,8 @@ $(B)/completion/zsh/_%: contrib/% $(GENERATE)
 install: all
 	@chown -R --reference=Makefile $(B) 2>/dev/null || :
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) \
-		$(DESTDIR)$(DOCDIR)/examples
+		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(CATALOGDIR) \
+		$(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(PROGRAMS) $(SCRIPTS) $(DESTDIR)$(SBINDIR)
 	install -m 644 $(filter %.5,$(MAN_PAGES)) $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(filter %.7,$(MAN_PAGES)) $(DESTDIR)$(MANDIR)/man7
@@ -128,6 +134,7 @@ install: all
 	chmod 644 $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	install -m 644 systemd/certsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/certsync.conf
 	install -m 644 systemd/certsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/certsync.conf
+	install -m 644 $(B)/certsync.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 contrib/push.conf contrib/deploy.conf $(wildcard contrib/prometheus/*) $(DESTDIR)$(DOCDIR)/examples
 
 # What install put there; configuration, keys and state stay.
@@ -138,7 +145,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MAN_PAGES))))
 	rm -f $(addprefix $(DESTDIR)$(BASHCOMPDIR)/,$(COMMANDS)) $(addprefix $(DESTDIR)$(ZSHCOMPDIR)/_,$(COMMANDS))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
-	rm -f $(DESTDIR)$(SYSUSERSDIR)/certsync.conf $(DESTDIR)$(TMPFILESDIR)/certsync.conf
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/certsync.conf $(DESTDIR)$(TMPFILESDIR)/certsync.conf $(DESTDIR)$(CATALOGDIR)/certsync.catalog
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 # Debian packages, in $(B)/deb, of a copy of the sources. What this make was told is not for theirs.

@@ -1,7 +1,8 @@
 /*
  * Copies a man page from standard input to standard output and puts the outcomes of one program in
  * the place of the line
- * `.\" @EXIT STATUS PROGRAM@` or `.\" @DIAGNOSTICS PROGRAM@`.
+ * `.\" @EXIT STATUS PROGRAM@` or `.\" @DIAGNOSTICS PROGRAM@`; of a message catalog, those of both
+ * in the place of `# @OUTCOMES@`.
  */
 #include <stdio.h>
 #include <string.h>
@@ -108,6 +109,37 @@ static void print_diagnostics(unsigned program)
 	printf(".El\n");
 }
 
+static const char *meaning_of(int status)
+{
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].status == status)
+			return statuses[i].meaning;
+	return "";
+}
+
+/* What journalctl -x shows below a message: what it means, what to do, how the run ends. */
+static void print_catalog(unsigned programs)
+{
+	for (enum outcome i = 0; i < OUTCOME_COUNT; i++) {
+		const struct outcome_text *text = outcome_text(i);
+
+		if (!meets(i, programs))
+			continue;
+		printf("\n-- %s\nSubject: %s\nDefined-By: certsync\n", text->id, text->name);
+		if (meets(i, OUTCOME_BY_PUSH))
+			printf("Documentation: man:certpush(8)\n");
+		if (meets(i, OUTCOME_BY_DEPLOY))
+			printf("Documentation: man:certdeploy(8)\n");
+		printf("\n%s.\n%s\n", text->meaning,
+		       text->advice[0] ? text->advice : "Nothing has to be done.");
+		if (text->status == EX_OK)
+			printf("A run does not fail because of it.\n");
+		else
+			printf("A run ends with %d because of it: %s.\n", text->status,
+			       meaning_of(text->status));
+	}
+}
+
 int main(void)
 {
 	static const struct {
@@ -119,6 +151,7 @@ int main(void)
 		{ ".\\\" @EXIT STATUS certdeploy@\n", print_statuses, OUTCOME_BY_DEPLOY },
 		{ ".\\\" @DIAGNOSTICS certpush@\n", print_diagnostics, OUTCOME_BY_PUSH },
 		{ ".\\\" @DIAGNOSTICS certdeploy@\n", print_diagnostics, OUTCOME_BY_DEPLOY },
+		{ "# @OUTCOMES@\n", print_catalog, OUTCOME_BY_BOTH },
 	};
 	char line[LINE_MAX_BYTES];
 
