@@ -32,7 +32,7 @@ LIB_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/lib/*.c))
 PUSH_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certpush/*.c))
 DEPLOY_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certdeploy/*.c))
 PROGRAMS = $(B)/certpush $(B)/certdeploy
-SCRIPTS = contrib/setup-npm-host contrib/setup-mailcow-host
+SCRIPTS = contrib/setup-npm-host contrib/setup-mailcow-host contrib/certsync-notify
 COMMANDS = $(notdir $(PROGRAMS) $(SCRIPTS))
 MAN_PAGES = $(addprefix $(B)/man/,certsync.conf.5 certsync.7 $(addsuffix .8,$(COMMANDS)))
 COMPLETIONS = $(addprefix $(B)/completion/bash/,$(COMMANDS)) $(addprefix $(B)/completion/zsh/_,$(COMMANDS))
@@ -135,7 +135,8 @@ install: all
 	install -m 644 systemd/certsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/certsync.conf
 	install -m 644 systemd/certsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/certsync.conf
 	install -m 644 $(B)/certsync.catalog $(DESTDIR)$(CATALOGDIR)
-	install -m 644 contrib/push.conf contrib/deploy.conf $(wildcard contrib/prometheus/*) $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 contrib/push.conf contrib/deploy.conf contrib/notify.conf $(wildcard contrib/prometheus/*) \
+		$(DESTDIR)$(DOCDIR)/examples
 
 # What install put there; configuration, keys and state stay.
 uninstall:
