@@ -39,14 +39,17 @@ teardown_file() {
 @test "the units pass systemd-analyze verify without a word" {
 	for host in npm mail; do
 		run hosts exec $host systemd-analyze verify --man=no mailcow-cert-push.service mailcow-cert-push.timer mailcow-cert-push.path \
-			mailcow-cert-deploy.service mailcow-cert-deploy.timer mailcow-cert-deploy.path
+			mailcow-cert-deploy.service mailcow-cert-deploy.timer mailcow-cert-deploy.path \
+			mailcow-cert-push-check.service mailcow-cert-push-check.timer mailcow-cert-check.service mailcow-cert-check.timer \
+			certsync-notify@x.service
 		[ "$status" = 0 ]
 		[ -z "$output" ]
 	done
 }
 
 @test "the services are exposed to no more than is documented" {
-	for which in 'npm mailcow-cert-push.service 10' 'mail mailcow-cert-deploy.service 20'; do
+	for which in 'npm mailcow-cert-push.service 10' 'mail mailcow-cert-deploy.service 20' \
+		'npm mailcow-cert-push-check.service 10' 'mail mailcow-cert-check.service 20'; do
 		# shellcheck disable=SC2086
 		set -- $which
 		hosts exec "$1" systemd-analyze security --no-pager --threshold="$3" "$2"
@@ -57,10 +60,10 @@ teardown_file() {
 }
 
 @test "nothing is enabled by make install" {
-	run npm systemctl is-enabled mailcow-cert-push.timer mailcow-cert-push.path
-	[ "$output" = $'disabled\ndisabled' ]
-	run mail systemctl is-enabled mailcow-cert-deploy.timer mailcow-cert-deploy.path
-	[ "$output" = $'disabled\ndisabled' ]
+	run npm systemctl is-enabled mailcow-cert-push.timer mailcow-cert-push.path mailcow-cert-push-check.timer
+	[ "$output" = $'disabled\ndisabled\ndisabled' ]
+	run mail systemctl is-enabled mailcow-cert-deploy.timer mailcow-cert-deploy.path mailcow-cert-check.timer
+	[ "$output" = $'disabled\ndisabled\ndisabled' ]
 }
 
 # --- the first command ----------------------------------------------------------------------------------
@@ -355,6 +358,8 @@ make_key() {
 	for what in is-active is-enabled; do
 		npm systemctl -q $what mailcow-cert-push.timer
 		npm systemctl -q $what mailcow-cert-push.path
+		npm systemctl -q $what mailcow-cert-push-check.timer
+		mail systemctl -q $what mailcow-cert-check.timer
 		mail systemctl -q $what mailcow-cert-deploy.timer
 		mail systemctl -q $what mailcow-cert-deploy.path
 	done

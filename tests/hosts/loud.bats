@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Failures are told: by each way, and as often as is said; on two hosts, with postfix and an
+# Failures are told: by each way, as often as is said, and of the daily checks as well; on two hosts, with postfix and an
 # HTTP server of our own on the NPM host. In this order: each test finds the hosts as the one before has left them.
 
 # shellcheck disable=SC2034,SC2154 # undo is for teardown; status and output are those of bats
@@ -20,8 +20,8 @@ setup_file() {
 	lab_is_up
 	pair_with_lab
 	leave_to_timers
-	npm systemctl stop $PUSH.timer
-	mail systemctl stop mailcow-cert-deploy.timer
+	npm systemctl stop $PUSH.timer $PUSH-check.timer
+	mail systemctl stop mailcow-cert-deploy.timer mailcow-cert-check.timer
 	npm journalctl --update-catalog
 	npm useradd -M admin
 	npm sh -c 'rm /etc/systemd/system/postfix.service; systemctl daemon-reload; postconf -e mydestination=npm.example.org \
@@ -358,3 +358,68 @@ is_failed() { [ "$(show npm ActiveState $PUSH.service)" = failed ]; }
 }
 
 path_has_started() { rested npm $PUSH.service && npm journalctl -q -o cat -u $PUSH.path | grep -q .; }
+
+# --- the daily checks ----------------------------------------------------------------------------------------
+
+# in_days HOST UNIT DAYS: the unit as it runs when that many days have passed
+in_days() {
+	cp "$BATS_RUN_TMPDIR/build/clock.so" "$(hosts root "$1")/usr/lib/clock.so"
+	hosts exec "$1" sh -c 'mkdir -p "/run/systemd/system/$1.d"
+		printf "%s\n" "[Service]" Environment=LD_PRELOAD=/usr/lib/clock.so "Environment=CLOCK_SHIFT=$(($2 * 86400))" \
+			>"/run/systemd/system/$1.d/clock.conf"
+		systemctl daemon-reload' sh "$2" "$3"
+}
+
+now_again() { hosts exec "$1" sh -c 'rm -rf "/run/systemd/system/$1.d/clock.conf" /usr/lib/clock.so; systemctl daemon-reload' sh "$2"; }
+
+@test "loud: the daily checks are enabled by the pairing, and all is well" {
+	build "$BATS_RUN_TMPDIR/build/clock.so"
+	npm systemctl is-enabled $PUSH-check.timer
+	mail systemctl is-enabled mailcow-cert-check.timer
+	mail sh -c 'mkdir /run/systemd/system/mailcow-cert-check.service.d
+		printf "%s\n" "[Service]" "Environment=DOCKER_HOST=unix:///mnt/lab/engine/docker.sock" \
+			>/run/systemd/system/mailcow-cert-check.service.d/docker.conf; systemctl daemon-reload'
+	mail systemctl start mailcow-cert-deploy.service
+	await served_everywhere "$(source_fingerprint)"
+	run_unit npm $PUSH-check.service || { npm journalctl -o cat -n 40 -u $PUSH-check.service; return 1; }
+	run_unit mail mailcow-cert-check.service || { mail journalctl -o cat -n 40 -u mailcow-cert-check.service; return 1; }
+	npm journalctl -q -o cat -u $PUSH-check.service | grep -q '^CERTPUSH OK - '
+	mail journalctl -q -o cat -u mailcow-cert-check.service | grep -q '^CERTDEPLOY OK - '
+}
+
+@test "loud: the check of the NPM host warns 21 days before the end, and raises the alarm 7 days before" {
+	undo='now_again npm mailcow-cert-push-check.service'
+	in_days npm $PUSH-check.service 68
+	run_unit npm $PUSH-check.service
+	requests_are 0
+	in_days npm $PUSH-check.service 70
+	run run_unit npm $PUSH-check.service
+	[ "$(show npm ExecMainStatus $PUSH-check.service)" = 1 ]
+	requests_are 1
+	[ "$(sent /hook '.body | fromjson | .title')" = "$PUSH-check failed on npm: WARNING" ]
+	[[ $(sent /hook '.body | fromjson | .reason') == 'days left: 19.'*'; warning below 21.0, critical below 7.0' ]]
+	npm rm /var/lib/certsync-notify/$PUSH-check.service
+	in_days npm $PUSH-check.service 84
+	run run_unit npm $PUSH-check.service
+	[ "$(show npm ExecMainStatus $PUSH-check.service)" = 2 ]
+	requests_are 2
+	[ "$(sent /hook '.body | fromjson | .outcome' | tail -n 1)" = CRITICAL ]
+	# a certificate that has ended is no longer opened at all
+	in_days npm $PUSH-check.service 91
+	run run_unit npm $PUSH-check.service
+	[ "$(show npm ActiveState $PUSH-check.service)" = failed ]
+}
+
+@test "loud: the check of the mailcow host warns 21 days before the end, and raises the alarm 7 days before" {
+	undo='now_again mail mailcow-cert-check.service'
+	in_days mail mailcow-cert-check.service 68
+	run_unit mail mailcow-cert-check.service
+	in_days mail mailcow-cert-check.service 70
+	run run_unit mail mailcow-cert-check.service
+	[ "$(show mail ExecMainStatus mailcow-cert-check.service)" = 1 ]
+	mail journalctl -q -o cat -n 40 -u mailcow-cert-check.service | grep -q '^CERTDEPLOY WARNING - days left: 19\.'
+	in_days mail mailcow-cert-check.service 84
+	run run_unit mail mailcow-cert-check.service
+	[ "$(show mail ExecMainStatus mailcow-cert-check.service)" = 2 ]
+	mail journalctl -q -o cat -n 40 -u mailcow-cert-check.service | grep -q '^CERTDEPLOY CRITICAL - days left: 5\.'
+}
