@@ -40,8 +40,8 @@ UNIT_TESTS = $(patsubst tests/unit/test_%.c,$(B)/unit/test_%,$(wildcard tests/un
 SERVICES = $(wildcard systemd/*.service.in)
 TRIGGERS = $(wildcard systemd/*.timer systemd/*.path)
 # What there may be several of.
-PUSH_UNITS = $(wildcard systemd/mailcow-cert-push.*)
-TEMPLATES = $(notdir $(subst push.,push@.,$(PUSH_UNITS:.in=)))
+PUSH_UNITS = $(notdir $(patsubst %.in,%,$(wildcard systemd/mailcow-cert-push*)))
+TEMPLATES = $(foreach unit,$(PUSH_UNITS),$(basename $(unit))@$(suffix $(unit)))
 UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS)) $(TEMPLATES)
 
 Q = $(if $(V),,@)

@@ -1,4 +1,4 @@
-# Makes mailcow-cert-push@.service, .timer and .path of the units without "@": for one of several mail hosts, %i, with
+# Makes mailcow-cert-push@.service, mailcow-cert-push-check@.service and the like of the units without "@": for one of several mail hosts, %i, with
 # its settings in /etc/certsync/push.d/%i.conf and a state of its own.
 # One watch each, as the kernel has 128 for root: a new lineage has a file in renewal/ as well.
 /PathChanged=.*\/live$/d
@@ -9,5 +9,5 @@ s|^Description=.*|& (%i)|
 /^RuntimeDirectory=/s|$|@%i|
 /^RootDirectory=/s|$|@%i|
 /^WantedBy=/s|mailcow-cert-push|&@%i|
-/^#/s|mailcow-cert-push\.|mailcow-cert-push@NAME.|g
+/^#/s/\(mailcow-cert-push\|mailcow-cert-push-check\)\./\1@NAME./g
 /^#/s|push\.conf|push.d/NAME.conf|g

@@ -74,7 +74,9 @@ remains() {
 	) | sort
 	# shellcheck disable=SC2086
 	hosts exec "$1" getfacl -cp $ANYBODYS
-	hosts exec "$1" systemctl --all --no-legend list-units 'mailcow*' '*certsync*'
+	# a slice that is inactive is there until systemd forgets it
+	hosts exec "$1" systemctl --all --no-legend --type=service,timer,path,mount list-units 'mailcow*' '*certsync*'
+	hosts exec "$1" systemctl --no-legend list-units '*certsync*'
 }
 
 same() { diff <(echo "$1") <(echo "$2"); }
@@ -89,13 +91,23 @@ settings() {
 }
 
 both_are_set() {
-	for which in "npm $PUSH.timer" "mail $DEPLOY.timer"; do
+	for which in "npm $PUSH.timer" "npm $PUSH-check.timer" "mail $DEPLOY.timer" "mail mailcow-cert-check.timer"; do
 		# shellcheck disable=SC2086
 		set -- $which
 		is "$1" enabled "$2" enabled
 		is "$1" active "$2" active
 	done
 }
+
+# notifies HOST: what both packages have for the notifier is found under its real name.
+notifies() {
+	hosts exec "$1" certsync-notify --help >/dev/null
+	[ "$(show "$1" LoadState certsync-notify@x.service)" = loaded ]
+	[[ $(show "$1" ExecStart certsync-notify@x.service) == *'/usr/sbin/certsync-notify after x'* ]]
+	explains "$1"
+}
+
+explains() { hosts exec "$1" journalctl --list-catalog | grep -q ' certsync: NOTHING_TO_DO$'; }
 
 # begin HOST UNIT: a run that goes on until end.
 begin() {
@@ -145,6 +157,7 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 		is "$1" enabled "$2.timer" disabled
 		is "$1" active "$2.timer" inactive
 		is "$1" active "$2.service" inactive
+		notifies "$1"
 		hosts exec "$1" systemd-analyze verify --man=no "$2.service" "$2.timer"
 		hosts exec "$1" gzip -t /usr/share/man/man5/certsync.conf.5.gz
 		[ -z "$(hosts exec "$1" dpkg --audit)" ]
@@ -211,6 +224,13 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 	run mail systemctl start $DEPLOY.service
 	[ "$(show mail ExecMainStatus $DEPLOY.service)" = 69 ]
 	mail test -d /var/lib/private/mailcow-cert-deploy
+}
+
+@test "packages: a failure is told, or the telling fails, and leaves its traces" {
+	mail sh -c 'umask 077; printf "%s\n" "[webhook]" "url = http://127.0.0.1:9/" >/etc/certsync/notify.conf'
+	run mail systemctl start $DEPLOY.service
+	await is mail failed certsync-notify@$DEPLOY.service.service failed
+	mail test -s /var/lib/certsync-notify/$DEPLOY.service
 }
 
 # --- upgrading and removing -----------------------------------------------------------------------------------
@@ -283,6 +303,7 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 		same "$before" "$(settings "$1")"
 		[ "$(hosts exec "$1" readlink -f /usr/share/man/man5/certsync.conf.5.gz)" = "/usr/share/man/man5/$3-certsync.conf.5.gz" ]
 		hosts exec "$1" "$3" --version
+		notifies "$1"
 	done
 	both_are_set
 }
@@ -310,6 +331,8 @@ left() { diff "$BATS_FILE_TMPDIR/$1.before" <(remains "$1"); }
 		run left $host
 		echo "$output"
 		[ "$status" = 0 ]
+		run explains $host
+		[ "$status" = 1 ]
 	done
 	run mail getent passwd certsync
 	[ "$status" = 2 ]
