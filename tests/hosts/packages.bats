@@ -99,6 +99,14 @@ both_are_set() {
 	done
 }
 
+# more_is STATE: the timers and the path unit of one more target are
+more_is() {
+	for unit in $PUSH@more.timer $PUSH@more.path $PUSH-check@more.timer; do
+		is npm enabled $unit enabled
+		is npm active $unit "$1"
+	done
+}
+
 # notifies HOST: what both packages have for the notifier is found under its real name.
 notifies() {
 	hosts exec "$1" certsync-notify --help >/dev/null
@@ -226,6 +234,19 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 	mail test -d /var/lib/private/mailcow-cert-deploy
 }
 
+@test "packages: one more target is set up beside the first" {
+	run first --target more --host mail6.example.org
+	[ "$status" = 0 ]
+	run mail sh -c "$(printed)"
+	[ "$status" = 0 ]
+	run npm sh -c "$(printed)"
+	echo "$output"
+	[ "$status" = 0 ]
+	more_is active
+	npm systemctl start $PUSH@more.service
+	npm test -s /var/lib/private/$PUSH@more/last_fp
+}
+
 @test "packages: a failure is told, or the telling fails, and leaves its traces" {
 	mail sh -c 'umask 077; printf "%s\n" "[webhook]" "url = http://127.0.0.1:9/" >/etc/certsync/notify.conf'
 	run mail systemctl start $DEPLOY.service
@@ -276,6 +297,7 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 		[ -z "$output" ]
 	done
 	npm test -s /var/lib/private/mailcow-cert-push/last_fp
+	npm test -s /var/lib/private/mailcow-cert-push@more/last_fp
 	mail id certsync
 	[ "$(generations | wc -l)" = 1 ] || mail ls /opt/mailcow-dockerized/data/assets/ssl/cert.pem
 }
@@ -284,6 +306,7 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 	install_package npm certpush first
 	install_package mail certdeploy first
 	both_are_set
+	more_is active
 	run third
 	[ "$status" = 0 ]
 	[[ $output == *'nothing to do'* ]]
