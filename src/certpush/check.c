@@ -324,7 +324,7 @@ static void check_freep(struct check **check)
 static void write_metrics(const struct check *check, const struct command_options *options)
 {
 	const struct bundle *bundle = check->lineage.bundle;
-	struct metrics metrics = { 0 };
+	struct metrics metrics = { .target = check->conf.target };
 
 	if (bundle)
 		metrics_certificate(&metrics, bundle_fingerprint(bundle), bundle_not_before(bundle),

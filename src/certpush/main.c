@@ -132,6 +132,7 @@ static int run_command(const struct command_options *options)
 
 	journal_outcome(outcome);
 	journal_status("%s", outcome_reason(outcome));
+	metrics.target = conf.target;
 	/* A run that found another one under way leaves it to that one. */
 	if (!options->dry_run && outcome != OUTCOME_LOCKED)
 		metrics_write_run(options->metrics ? options->metrics : conf.metrics, "certpush",

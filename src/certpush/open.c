@@ -58,6 +58,7 @@ int open_run(const struct command_options *options)
 	struct metrics metrics = { 0 };
 	enum outcome outcome = hand_over(options, &conf, &metrics);
 
+	metrics.target = conf.target;
 	/* What becomes of it is the run's to tell; there is none after a failure. */
 	if (outcome_failed(outcome)) {
 		journal_outcome(outcome);

@@ -43,30 +43,39 @@ static const struct conf_setting settings[] = {
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
 /*
- * What is remembered is of one mail host: the settings for one of several, push.d/NAME.conf, have a
- * directory of their own, as mailcow-cert-push@NAME.service has. The caller's, to free; NULL if
- * there is no memory.
+ * NAME of the settings for one of several mail hosts, push.d/NAME.conf; "" for others. The
+ * caller's, to free; NULL if there is no memory.
  */
-static char *default_state_dir(const char *path)
+static char *target_of(const char *path)
 {
 	_cleanup_(string_freep) char *copy = strdup(path), *dir = NULL;
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	const char *end = strrchr(name, '.'), *last;
-	char *state;
 
 	if (!copy)
 		return NULL;
 	/* Whether it is given with its directory or not. */
 	dir = realpath(dirname(copy), NULL);
 	last = dir ? strrchr(dir, '/') : NULL;
-	if (!last || strcmp(last, TARGETS_DIR) || !end || end == name || strcmp(end, ".conf"))
-		return strdup(STATE_DIR);
-	if (asprintf(&state, STATE_DIR "@%.*s", (int)(end - name), name) < 0)
-		return NULL;
-	return state;
+	if (!last || strcmp(last, TARGETS_DIR) || !end || strcmp(end, ".conf"))
+		return strdup("");
+	return strndup(name, (size_t)(end - name));
 }
 
-/* Have ${made}, if it was made, in the place of an empty ${value} of the settings in ${path}. */
+/*
+ * What is remembered is of one mail host: each of several has a directory of its own, as
+ * mailcow-cert-push@NAME.service has. The caller's, to free; NULL if there is no memory.
+ */
+static char *default_state_dir(const char *target)
+{
+	char *dir;
+
+	if (!target[0])
+		return strdup(STATE_DIR);
+	return asprintf(&dir, STATE_DIR "@%s", target) < 0 ? NULL : dir;
+}
+
+/* Have ${made}, if it was made, in the place of ${value} of the settings in ${path}. */
 static enum outcome fill(char **value, char *made, const char *path)
 {
 	if (!made)
@@ -81,18 +90,21 @@ enum outcome push_conf_load(const char *path, struct push_conf *conf)
 	enum outcome outcome;
 
 	memset(conf, 0, sizeof(*conf));
-	outcome = conf_load(path, settings, SETTINGS, conf);
+	outcome = fill(&conf->target, target_of(path), path);
+	if (!outcome_failed(outcome))
+		outcome = conf_load(path, settings, SETTINGS, conf);
 	if (outcome_failed(outcome))
 		return outcome;
 	/* The mail host is usually reached by the name on its certificate. */
 	if (!conf->host[0])
 		outcome = fill(&conf->host, strdup(conf->hostname), path);
 	if (!outcome_failed(outcome) && !conf->state_dir[0])
-		outcome = fill(&conf->state_dir, default_state_dir(path), path);
+		outcome = fill(&conf->state_dir, default_state_dir(conf->target), path);
 	return outcome;
 }
 
 void push_conf_clear(struct push_conf *conf)
 {
 	conf_clear(settings, SETTINGS, conf);
+	string_freep(&conf->target);
 }

@@ -7,6 +7,7 @@
 #include "certsync/outcome.h"
 
 struct push_conf {
+	char *target;   /* the name of one of several, from the file's own; "": the only one */
 	char *live_dir; /* certbot's tree of lineages */
 	char *hostname; /* the mail host's name, which the certificate must cover */
 	char *lineage;  /* the pinned one; "": find it */

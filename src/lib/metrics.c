@@ -16,6 +16,7 @@
 #define LOCK_WITHIN_MS 5000
 #define LOCK_PAUSE_MS  20
 #define METRICS_MODE   0644
+#define LABELS_BYTES   640 /* a file name, each byte of it escaped, and a program */
 
 /* What the file remembers from one writer to the next. */
 struct memory {
@@ -28,13 +29,12 @@ struct memory {
 
 /* --- recalling --- */
 
-/* The text behind "NAME{program="PROGRAM"SEPARATOR" at the start of a line; NULL: there is none. */
-static const char *find(const char *text, const char *name, const char *program,
+/* The text behind "NAME{LABELS SEPARATOR" at the start of a line; NULL: there is none. */
+static const char *find(const char *text, const char *name, const char *labels,
 			const char *separator)
 {
-	char start[128];
-	size_t len = (size_t)snprintf(start, sizeof(start), "%s{program=\"%s\"%s", name, program,
-				      separator);
+	char start[128 + LABELS_BYTES];
+	size_t len = (size_t)snprintf(start, sizeof(start), "%s{%s%s", name, labels, separator);
 
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
@@ -45,9 +45,9 @@ static const char *find(const char *text, const char *name, const char *program,
 }
 
 /* What is no number of seconds, or no status, counts as nothing. */
-static time_t recall_number(const char *text, const char *name, const char *program)
+static time_t recall_number(const char *text, const char *name, const char *labels)
 {
-	const char *value = find(text, name, program, "} ");
+	const char *value = find(text, name, labels, "} ");
 	char *end;
 	long long number;
 
@@ -58,9 +58,9 @@ static time_t recall_number(const char *text, const char *name, const char *prog
 	return errno || *end != '\n' || number < 0 ? 0 : (time_t)number;
 }
 
-static void recall_outcome(const char *text, const char *program, char *to, size_t size)
+static void recall_outcome(const char *text, const char *labels, char *to, size_t size)
 {
-	const char *value = find(text, "certsync_last_run_outcome", program, ",outcome=\"");
+	const char *value = find(text, "certsync_last_run_outcome", labels, ",outcome=\"");
 
 	for (int i = 0; value && i < OUTCOME_COUNT; i++) {
 		const char *name = outcome_text((enum outcome)i)->name;
@@ -71,7 +71,7 @@ static void recall_outcome(const char *text, const char *program, char *to, size
 	}
 }
 
-static void recall(int dirfd, const char *name, const char *program, struct memory *memory)
+static void recall(int dirfd, const char *name, const char *labels, struct memory *memory)
 {
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
 
@@ -79,21 +79,20 @@ static void recall(int dirfd, const char *name, const char *program, struct memo
 	/* A file that cannot be read is replaced like a missing one. */
 	if (outcome_failed(file_read(dirfd, name, FILE_STAGED, PREVIOUS_BYTES_MAX, &bytes)))
 		return;
-	memory->last_run =
-		recall_number(bytes.data, "certsync_last_run_timestamp_seconds", program);
+	memory->last_run = recall_number(bytes.data, "certsync_last_run_timestamp_seconds", labels);
 	memory->last_success =
-		recall_number(bytes.data, "certsync_last_success_timestamp_seconds", program);
-	recall_outcome(bytes.data, program, memory->outcome, sizeof(memory->outcome));
+		recall_number(bytes.data, "certsync_last_success_timestamp_seconds", labels);
+	recall_outcome(bytes.data, labels, memory->outcome, sizeof(memory->outcome));
 	memory->last_check =
-		recall_number(bytes.data, "certsync_last_check_timestamp_seconds", program);
-	memory->status = (int)recall_number(bytes.data, "certsync_last_check_status", program);
+		recall_number(bytes.data, "certsync_last_check_timestamp_seconds", labels);
+	memory->status = (int)recall_number(bytes.data, "certsync_last_check_status", labels);
 }
 
 /* --- the text format --- */
 
 struct writer {
 	FILE *to;
-	const char *program;
+	const char *labels;
 };
 
 /* All are gauges: nothing is counted. */
@@ -102,19 +101,19 @@ static void begin(struct writer *writer, const char *name, const char *help)
 	fprintf(writer->to, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
 }
 
-static void put_label(struct writer *writer, const char *name, const char *value)
+static void put_label(FILE *to, const char *name, const char *value)
 {
-	fprintf(writer->to, ",%s=\"", name);
+	fprintf(to, ",%s=\"", name);
 	for (; *value; value++) {
 		if (*value == '\n')
-			fputs("\\n", writer->to);
+			fputs("\\n", to);
 		else {
 			if (*value == '"' || *value == '\\')
-				fputc('\\', writer->to);
-			fputc(*value, writer->to);
+				fputc('\\', to);
+			fputc(*value, to);
 		}
 	}
-	fputc('"', writer->to);
+	fputc('"', to);
 }
 
 struct label {
@@ -125,15 +124,15 @@ struct label {
 #define LABEL(name, value) ((struct label){ name, value })
 #define NO_LABEL           LABEL(NULL, NULL)
 
-/* A sample with up to two labels besides the program. */
+/* A sample with up to two labels besides those that all have. */
 static void sample(struct writer *writer, const char *name, struct label first, struct label second,
 		   intmax_t value)
 {
-	fprintf(writer->to, "%s{program=\"%s\"", name, writer->program);
+	fprintf(writer->to, "%s{%s", name, writer->labels);
 	if (first.name)
-		put_label(writer, first.name, first.value);
+		put_label(writer->to, first.name, first.value);
 	if (second.name)
-		put_label(writer, second.name, second.value);
+		put_label(writer->to, second.name, second.value);
 	fprintf(writer->to, "} %jd\n", value);
 }
 
@@ -201,11 +200,11 @@ static void put_memory(struct writer *writer, const struct memory *memory)
 }
 
 /* The whole text into ${bytes}, which the caller clears. NO_MEMORY. */
-static enum outcome compose(const char *program, const struct metrics *metrics,
+static enum outcome compose(const char *labels, const struct metrics *metrics,
 			    const struct memory *memory, time_t now, struct bytes *bytes)
 {
 	struct writer writer = { .to = open_memstream(&bytes->data, &bytes->len),
-				 .program = program };
+				 .labels = labels };
 	bool failed = !writer.to;
 
 	if (writer.to) {
@@ -216,6 +215,21 @@ static enum outcome compose(const char *program, const struct metrics *metrics,
 		failed = fclose(writer.to) != 0 || failed;
 	}
 	return failed ? outcome_because(OUTCOME_NO_MEMORY, "out of memory") : OUTCOME_OK;
+}
+
+/* What all samples have: whose they are. */
+static bool put_labels(char labels[static LABELS_BYTES], const char *program, const char *target)
+{
+	FILE *to = fmemopen(labels, LABELS_BYTES, "w");
+	bool whole;
+
+	if (!to)
+		return false;
+	fprintf(to, "program=\"%s\"", program);
+	if (target && target[0])
+		put_label(to, "target", target);
+	whole = !fflush(to) && ftell(to) < LABELS_BYTES - 1;
+	return !fclose(to) && whole;
 }
 
 /* --- the file --- */
@@ -264,17 +278,20 @@ static enum outcome replace(const char *path, const char *program, const struct 
 	const time_t now = time(NULL);
 	_cleanup_(fd_closep) int dirfd = -1;
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	char labels[LABELS_BYTES];
 	struct memory memory;
 	const char *name;
 	enum outcome outcome = open_place(path, &dirfd, &name);
 
+	if (!outcome_failed(outcome) && !put_labels(labels, program, metrics->target))
+		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
 	if (!outcome_failed(outcome))
 		outcome = lock(dirfd);
 	if (outcome_failed(outcome))
 		return outcome;
-	recall(dirfd, name, program, &memory);
+	recall(dirfd, name, labels, &memory);
 	change(&memory, result, now);
-	outcome = compose(program, metrics, &memory, now, &bytes);
+	outcome = compose(labels, metrics, &memory, now, &bytes);
 	return outcome_failed(outcome) ? outcome : file_replace(dirfd, name, &bytes, &access);
 }
 

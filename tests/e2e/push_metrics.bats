@@ -41,6 +41,19 @@ setup() {
 	[ -z "$(value endpoints)" ]
 }
 
+@test "one of several mail hosts: its name is in each sample, so that their files fit together" {
+	local name
+	mkdir "$BATS_TEST_TMPDIR/push.d"
+	for name in one two; do
+		METRICS=$BATS_TEST_TMPDIR/collector/$name.prom
+		configure "monitoring.metrics=$METRICS" "state.dir=$BATS_TEST_TMPDIR/$name"
+		cp "$CONF" "$BATS_TEST_TMPDIR/push.d/$name.conf"
+		CONF=$BATS_TEST_TMPDIR/push.d/$name.conf certpush
+		expect 0 pushed
+		run ! grep -v "^#\|{program=\"certpush\",target=\"$name\"[,}]" "$METRICS"
+	done
+}
+
 @test "nothing to do: what the endpoint serves is told" {
 	pushed_since "$PAIRS/mail" '3 hours ago'
 	certpush

@@ -102,8 +102,8 @@ both_are_set() {
 # more_is STATE: the timers and the path unit of one more target are
 more_is() {
 	for unit in $PUSH@more.timer $PUSH@more.path $PUSH-check@more.timer; do
-		is npm enabled $unit enabled
-		is npm active $unit "$1"
+		is npm enabled "$unit" enabled
+		is npm active "$unit" "$1"
 	done
 }
 

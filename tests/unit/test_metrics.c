@@ -68,6 +68,31 @@ static void write_previous(const char *text)
 	scratch_write(FILE_NAME, text, strlen(text));
 }
 
+static void which_of_several_mail_hosts_it_is_about_is_in_each_sample(void **state)
+{
+	static const char labels[] = "{program=\"" PROGRAM "\",target=\"a\\\"b\\\\c\"";
+	char line[256];
+
+	(void)state;
+	metrics.target = "a\"b\\c";
+	metrics_certificate(&metrics, FINGERPRINT, 1, 2);
+	run_ends(OUTCOME_PUSHED);
+	snprintf(line, sizeof(line), "certsync_last_run_outcome%s,outcome=\"PUSHED\"} 1", labels);
+	assert_true(has(line));
+	snprintf(line, sizeof(line), "certsync_certificate_not_after_timestamp_seconds%s} 2",
+		 labels);
+	assert_true(has(line));
+	/* And it is remembered by that. */
+	run_ends(OUTCOME_CONNECT_FAILED);
+	snprintf(line, sizeof(line), "\ncertsync_last_success_timestamp_seconds%s} ", labels);
+	assert_true(value_of(line) > 0);
+	metrics.target = "another";
+	run_ends(OUTCOME_CONNECT_FAILED);
+	assert_int_equal(value_of("\ncertsync_last_success_timestamp_seconds{program=\"" PROGRAM
+				  "\",target=\"another\"} "),
+			 0);
+}
+
 static void what_was_found_out_is_in_the_file(void **state)
 {
 	const time_t now = time(NULL);
@@ -275,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		metrics_test(what_was_found_out_is_in_the_file),
+		metrics_test(which_of_several_mail_hosts_it_is_about_is_in_each_sample),
 		metrics_test(what_is_not_known_is_left_out),
 		metrics_test(what_is_served_twice_is_told_once),
 		metrics_test(more_than_there_is_room_for_is_left_out),
