@@ -103,6 +103,10 @@ static const int computing[] = {
 	SCMP_SYS(sigaltstack),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
+	/* A thread of the resolver's may begin only now: the library ends the process without them.
+	 */
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_robust_list),
 };
 
 /* And to talk to servers; closing, waiting and the like included. */

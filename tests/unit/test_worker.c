@@ -224,6 +224,28 @@ static void one_that_converses_can_ask_for_tcp_alone(void **state)
 			fail_msg("attempt %zu: %s", i, strerror(report.got[i]));
 }
 
+static void begin_as_a_thread(void *input, void *prepared, void *reply)
+{
+	int *got = ((struct report *)reply)->got;
+
+	(void)input, (void)prepared;
+	got[0] = failed(syscall(SYS_set_robust_list, NULL, 1));
+	got[1] = failed(syscall(SYS_rseq, NULL, 0, 0, 0));
+}
+
+/* The C library ends the process where it may not, and the resolver's threads begin when they like.
+ */
+static void a_thread_that_begins_late_can_do_what_each_one_does(void **state)
+{
+	const struct work work = WORK(begin_as_a_thread, .sandbox = SANDBOX_CONVERSE);
+	struct report report;
+
+	(void)state;
+	assert_int_equal(call(&work, &report), OUTCOME_OK);
+	assert_int_equal(report.got[0], EINVAL);
+	assert_int_equal(report.got[1], EINVAL);
+}
+
 static void execute(void *input, void *prepared, void *reply)
 {
 	char *arguments[] = { "/bin/true", NULL };
@@ -398,6 +420,7 @@ int main(void)
 		cmocka_unit_test(root_is_nobody_and_cannot_come_back),
 		cmocka_unit_test(one_that_computes_can_ask_the_kernel_for_nothing),
 		cmocka_unit_test(one_that_converses_can_ask_for_tcp_alone),
+		cmocka_unit_test(a_thread_that_begins_late_can_do_what_each_one_does),
 		cmocka_unit_test(what_nobody_asks_for_by_mistake_is_the_end),
 #ifndef MEMORY_UNLIMITED
 		cmocka_unit_test(memory_is_limited),
