@@ -13,10 +13,13 @@ mail() { hosts exec mail "$@"; }
 
 # What the units said last, for whoever reads that a test failed.
 journals() {
-	local host
+	local host which
 	for host in ${HOSTS:-npm mail}; do
 		echo "$host:"
-		hosts exec "$host" journalctl -q -o short-precise -n 25 -u 'mailcow-cert-*' | cut -c1-300
+		for which in '-p err' '-u mailcow-cert-*'; do
+			# shellcheck disable=SC2086
+			hosts exec "$host" journalctl -q -o short-precise -n 20 $which | cut -c1-300
+		done
 	done
 }
 

@@ -189,6 +189,7 @@ names() { seq -f "${1:-}t%02.0f${2:-}" "$TARGETS"; }
 	begun=${EPOCHREALTIME/./}
 	run npm systemctl start $(names $PUSH@ .service)
 	echo "# and $(((${EPOCHREALTIME/./} - begun) / 1000)) ms for all of them to find nothing to do" >&3
+	npm journalctl --sync
 	[ "$(npm journalctl -q -o cat -u "$PUSH@t*.service" | grep -c 'nothing to do')" -ge $((TARGETS - 1)) ]
 	all_pushed
 }

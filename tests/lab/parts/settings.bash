@@ -97,7 +97,8 @@ settings_load() {
 	local net=$((LAB_PORT_BASE / 128))
 	BRIDGE=certlab$LAB_PORT_BASE
 	BRIDGE_NET=198.$((18 + net / 256)).$((net % 256))
-	CGROUP=certsync-lab-$LAB_PORT_BASE
+	# Labs on other networks may have the same ports.
+	CGROUP=certsync-lab-$(printf %s "$LAB" | cksum | cut -d' ' -f1)
 
 	RUN=$LAB/run
 	LOG=$LAB/log
