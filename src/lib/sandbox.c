@@ -103,8 +103,7 @@ static const int computing[] = {
 	SCMP_SYS(sigaltstack),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
-	/* A thread of the resolver's may begin only now: the library ends the process without them.
-	 */
+	/* A thread of the resolver's may begin only now; without them that is the end of all. */
 	SCMP_SYS(rseq),
 	SCMP_SYS(set_robust_list),
 };
