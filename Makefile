@@ -43,11 +43,12 @@ TRIGGERS = $(wildcard systemd/*.timer systemd/*.path)
 PUSH_UNITS = $(notdir $(patsubst %.in,%,$(wildcard systemd/mailcow-cert-push*)))
 TEMPLATES = $(foreach unit,$(PUSH_UNITS),$(basename $(unit))@$(suffix $(unit)))
 UNITS = $(notdir $(SERVICES:.in=) $(TRIGGERS)) $(TEMPLATES)
+WAZUH = contrib/wazuh/README.md contrib/wazuh/certsync_decoders.xml $(B)/wazuh/certsync_rules.xml
 
 Q = $(if $(V),,@)
 SAY = $(if $(V),@:,@printf '  %-5s %s\n')
 
-all: $(PROGRAMS) $(MAN_PAGES) $(B)/certsync.catalog $(COMPLETIONS)
+all: $(PROGRAMS) $(MAN_PAGES) $(B)/certsync.catalog $(COMPLETIONS) $(WAZUH)
 
 # --- building: needs no root and no network ---
 
@@ -90,6 +91,15 @@ $(B)/man/%: man/% $(B)/outcomes
 $(B)/certsync.catalog: systemd/certsync.catalog.in $(B)/outcomes
 	$(SAY) GEN $@
 	$(Q)$(B)/outcomes < $< > $@.new && mv $@.new $@
+
+$(B)/wazuh/rules: contrib/wazuh/rules.c $(B)/libcertsync.a
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LINK) -o $@ $< $(B)/libcertsync.a
+
+$(B)/wazuh/certsync_rules.xml: $(B)/wazuh/rules
+	$(SAY) GEN $@
+	$(Q)$< > $@.new && mv $@.new $@
 
 # What each command completes is what its --help says.
 GENERATE = contrib/completion/generate
@@ -137,6 +147,8 @@ install: all
 	install -m 644 $(B)/certsync.catalog $(DESTDIR)$(CATALOGDIR)
 	install -m 644 contrib/push.conf contrib/deploy.conf contrib/notify.conf $(wildcard contrib/prometheus/*) \
 		$(DESTDIR)$(DOCDIR)/examples
+	install -d $(DESTDIR)$(DOCDIR)/examples/wazuh
+	install -m 644 $(WAZUH) $(DESTDIR)$(DOCDIR)/examples/wazuh
 
 # What install put there; configuration, keys and state stay.
 uninstall:
