@@ -40,7 +40,7 @@ enum {
 	LEVEL_IMPORTANT = 12,
 };
 
-#define UNITS "^mailcow-cert-(?:push|deploy)(?:@[^ ]*)?[.](?:service|timer|path)"
+#define UNITS "^(?:mailcow-cert-(?:push|push-check|deploy|check)|certsync-notify)(?:@\\S*)?[.]\\w+"
 
 /*
  * How the records begin that come without an advice, by which all others are known. None of these
@@ -54,8 +54,8 @@ static const struct {
 	{ OUTCOME_DRY_RUN, "^dry run: " },
 	{ OUTCOME_PUSHED, "^pushed [0-9A-F:]{95} to " },
 	{ OUTCOME_DEPLOYED, "^deployed [0-9A-F:]{95} for " },
-	{ OUTCOME_RELOADED,
-	  "^(?:all services were reloaded with |[0-9A-F:]{95} is served again: )" },
+	{ OUTCOME_RELOADED, "^(?:[a-z0-9-]+: reloaded|all services were reloaded with "
+			    "|[0-9A-F:]{95} is served again: )" },
 	{ OUTCOME_COMPLETED, "^an interrupted installation was completed" },
 	{ OUTCOME_SYMLINK_REPLACED,
 	  "^[^ ]+ is a symbolic link, which mailcow's containers cannot follow: " },
