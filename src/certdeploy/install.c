@@ -202,8 +202,9 @@ static int rename_part(const struct install *install, const struct part *part)
 
 /*
  * Rename both, or neither: an old key.pem is put back if the new cert.pem cannot be put beside it.
+ * The record is removed then if ${old} was ${proved}; or else it says that it was not.
  */
-static enum outcome rename_parts(const struct install *install, const struct pair *old)
+static enum outcome rename_parts(const struct install *install, const struct pair *old, bool proved)
 {
 	const struct part *failed = &parts[KEY];
 	enum outcome outcome;
@@ -221,7 +222,8 @@ static enum outcome rename_parts(const struct install *install, const struct pai
 		    write_part(install, &parts[KEY], parts[KEY].name, &old->key, file_replace)))
 		return outcome;
 	remove_temporaries(install);
-	install_finish(install);
+	if (proved)
+		install_finish(install);
 	return outcome;
 }
 
@@ -229,14 +231,14 @@ static enum outcome rename_parts(const struct install *install, const struct pai
  * postfix may start an smtpd between the two renames, which would find no pair: nothing comes in
  * between, not even somebody's Ctrl-C.
  */
-static enum outcome swap(const struct install *install, const struct pair *old)
+static enum outcome swap(const struct install *install, const struct pair *old, bool proved)
 {
 	sigset_t all, before;
 	enum outcome outcome;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	outcome = rename_parts(install, old);
+	outcome = rename_parts(install, old, proved);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return outcome_failed(outcome) ? outcome : file_sync_directory(install->ssl);
 }
@@ -272,7 +274,7 @@ enum outcome install_pair(const struct install *install, const struct pair *new,
 		remove_temporaries(install);
 		return outcome;
 	}
-	return swap(install, old);
+	return swap(install, old, keep);
 }
 
 enum outcome install_correct_modes(const struct install *install)

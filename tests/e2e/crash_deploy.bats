@@ -240,22 +240,39 @@ is_killed_at() {
 	sed -i 2d "$DOCKER"
 }
 
-# fails_to_sync STATUS: a run whose last record, of the pair that it installs next, is in the state directory but not
-# known to be there for good, and which installs nothing more
-fails_to_sync() {
-	local nth trace=$BATS_TEST_TMPDIR/trace
+# fails_to sync|rename: a run that cannot install the last pair that it is to. Its record is in the state directory but
+# not known to be there for good, or its key.pem cannot be renamed.
+fails_to() {
+	local call nth trace=$BATS_TEST_TMPDIR/trace
 	set_scene
 	traced "$trace" -y -e trace=fsync,renameat --
-	nth=$(awk -v state="<$STATE>" '/^fsync/ && ++n && index($0, state) { last = n }
-		/^renameat.*"cert.pem"/ { wanted = last } END { print wanted }' "$trace")
+	case $1 in
+	sync)
+		call=fsync
+		nth=$(awk -v state="<$STATE>" '/^fsync/ && ++n && index($0, state) { last = n }
+			/^renameat.*"cert.pem"/ { wanted = last } END { print wanted }' "$trace") ;;
+	rename)
+		call=renameat
+		nth=$(awk -v key="<$SSL>, \".key.pem.new\"" '/^renameat/ && ++n && index($0, key) { last = n }
+			END { print last }' "$trace") ;;
+	esac
 	set_scene
-	traced "$trace" -e trace=fsync -e inject=fsync:error=EIO:when="$nth" --
-	expect "$1" 'in the state directory: cannot sync'
+	traced "$trace" -e trace=$call -e inject=$call:error=EIO:when="$nth" --
+	expect 73 "$2"
 }
 
 @test "the record of a rollback cannot be synced: the next run rolls back" {
 	with_a_bad_pair
-	fails_to_sync 73
+	fails_to sync 'in the state directory: cannot sync'
+	installed_is "$PAIRS/unusable"
+	certdeploy
+	expect 69 "$(fingerprint "$PAIRS/unusable/leaf.pem") was rolled back: $(fingerprint "$PAIRS/current/leaf.pem")"
+	has_become "$PAIRS/current"
+}
+
+@test "the pair that is rolled back to cannot be put in its place: the next run does it" {
+	with_a_bad_pair
+	fails_to rename 'key.pem: cannot replace'
 	installed_is "$PAIRS/unusable"
 	certdeploy
 	expect 69 "$(fingerprint "$PAIRS/unusable/leaf.pem") was rolled back: $(fingerprint "$PAIRS/current/leaf.pem")"
@@ -270,7 +287,7 @@ fails_to_sync() {
 	scene_is_set "$SSL" "$STAGING" "$STATE"
 	# the second one, and not the rollback of it
 	sed -i '2i case "\$*" in *reload*) kill -KILL "\$PPID" && exit ;; esac' "$DOCKER"
-	fails_to_sync 73
+	fails_to sync 'in the state directory: cannot sync'
 	sed -i 2d "$DOCKER"
 	installed_is "$PAIRS/unusable"
 	certdeploy
