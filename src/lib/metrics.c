@@ -71,14 +71,36 @@ static void recall_outcome(const char *text, const char *labels, char *to, size_
 	}
 }
 
-static void recall(int dirfd, const char *name, const char *labels, struct memory *memory)
+/* Is it what an earlier call has left? */
+static bool is_ours(const struct bytes *bytes)
+{
+	static const char *const starts[] = { "# HELP certsync_", "certsync_" };
+
+	/* Empty, or what a power cut has left of it. */
+	if (!bytes->data[0])
+		return true;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (!strncmp(bytes->data, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Anything but a file of ours stays what it is: a slip of the pen may have named a key or the
+ * configuration, and /dev/stdout is a link that others need.
+ */
+static enum outcome recall(int dirfd, const char *name, const char *labels, struct memory *memory)
 {
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+	enum outcome outcome = file_read(dirfd, name, FILE_STAGED, PREVIOUS_BYTES_MAX, &bytes);
 
 	*memory = (struct memory){ .outcome = "" };
-	/* A file that cannot be read is replaced like a missing one. */
-	if (outcome_failed(file_read(dirfd, name, FILE_STAGED, PREVIOUS_BYTES_MAX, &bytes)))
-		return;
+	if (outcome == OUTCOME_FILE_MISSING)
+		return OUTCOME_OK;
+	if (outcome_failed(outcome))
+		return outcome;
+	if (!is_ours(&bytes))
+		return outcome_because(OUTCOME_FILE_UNSAFE, "the file there holds something else");
 	memory->last_run = recall_number(bytes.data, "certsync_last_run_timestamp_seconds", labels);
 	memory->last_success =
 		recall_number(bytes.data, "certsync_last_success_timestamp_seconds", labels);
@@ -86,6 +108,7 @@ static void recall(int dirfd, const char *name, const char *labels, struct memor
 	memory->last_check =
 		recall_number(bytes.data, "certsync_last_check_timestamp_seconds", labels);
 	memory->status = (int)recall_number(bytes.data, "certsync_last_check_status", labels);
+	return OUTCOME_OK;
 }
 
 /* --- the text format --- */
@@ -287,9 +310,10 @@ static enum outcome replace(const char *path, const char *program, const struct 
 		outcome = outcome_because(OUTCOME_NO_MEMORY, "out of memory");
 	if (!outcome_failed(outcome))
 		outcome = lock(dirfd);
+	if (!outcome_failed(outcome))
+		outcome = recall(dirfd, name, labels, &memory);
 	if (outcome_failed(outcome))
 		return outcome;
-	recall(dirfd, name, labels, &memory);
 	change(&memory, result, now);
 	outcome = compose(labels, metrics, &memory, now, &bytes);
 	return outcome_failed(outcome) ? outcome : file_replace(dirfd, name, &bytes, &access);

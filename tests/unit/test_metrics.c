@@ -231,20 +231,6 @@ static void everybody_may_read_it_and_no_temporary_is_left(void **state)
 		assert_string_equal(entry->d_name, FILE_NAME);
 }
 
-static void a_link_in_its_place_is_replaced_and_not_followed(void **state)
-{
-	struct stat status;
-
-	(void)state;
-	scratch_write("other", "kept", 4);
-	assert_int_equal(symlinkat("other", scratch_fd, FILE_NAME), 0);
-	run_ends(OUTCOME_PUSHED);
-	assert_int_equal(lstat(scratch_path(FILE_NAME), &status), 0);
-	assert_true(S_ISREG(status.st_mode));
-	assert_int_equal(stat(scratch_path("other"), &status), 0);
-	assert_int_equal(status.st_size, 4);
-}
-
 static void without_a_file_nothing_is_written(void **state)
 {
 	(void)state;
@@ -281,6 +267,31 @@ static void that_it_cannot_be_written_is_a_warning_that_names_the_file(void **st
 	warns("/tmp/", "is no file name");
 }
 
+static void a_link_in_its_place_stays_and_is_not_followed(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	scratch_write("other", "", 0);
+	assert_int_equal(symlinkat("other", scratch_fd, FILE_NAME), 0);
+	warns(scratch_path(FILE_NAME), FILE_NAME ": is a symbolic link");
+	assert_int_equal(lstat(scratch_path(FILE_NAME), &status), 0);
+	assert_true(S_ISLNK(status.st_mode));
+	assert_int_equal(stat(scratch_path("other"), &status), 0);
+	assert_int_equal(status.st_size, 0);
+}
+
+static void a_fifo_in_its_place_stays_and_is_not_waited_for(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(mkfifoat(scratch_fd, FILE_NAME, 0600), 0);
+	warns(scratch_path(FILE_NAME), FILE_NAME ": is not a plain file");
+	assert_int_equal(lstat(scratch_path(FILE_NAME), &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+}
+
 /* The lock is the process's that holds it, so that of a second descriptor counts as another's. */
 static void while_another_process_writes_it_is_waited_for(void **state)
 {
@@ -296,6 +307,22 @@ static void while_another_process_writes_it_is_waited_for(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+static void what_is_no_file_of_metrics_stays(void **state)
+{
+	static const char key[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
+
+	(void)state;
+	write_previous(key);
+	warns(scratch_path(FILE_NAME), "the file there holds something else");
+	read_file(&bytes);
+	assert_string_equal(bytes.data, key);
+	/* An empty one is nobody's. */
+	write_previous("");
+	run_ends(OUTCOME_PUSHED);
+	assert_true(LAST_RUN > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,10 +336,12 @@ int main(void)
 		metrics_test(a_check_keeps_what_is_said_of_the_run_and_a_run_of_the_check),
 		metrics_test(nothing_else_of_the_previous_file_is_taken_over),
 		metrics_test(everybody_may_read_it_and_no_temporary_is_left),
-		metrics_test(a_link_in_its_place_is_replaced_and_not_followed),
 		metrics_test(without_a_file_nothing_is_written),
 		metrics_test(that_it_cannot_be_written_is_a_warning_that_names_the_file),
 		metrics_test(while_another_process_writes_it_is_waited_for),
+		metrics_test(a_link_in_its_place_stays_and_is_not_followed),
+		metrics_test(a_fifo_in_its_place_stays_and_is_not_waited_for),
+		metrics_test(what_is_no_file_of_metrics_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
