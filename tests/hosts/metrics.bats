@@ -93,16 +93,36 @@ outcome() {
 	[ "$(mail ls -A $COLLECTOR)" = certsync.prom ]
 }
 
+@test "the daily check writes there as well" {
+	run mail systemctl start mailcow-cert-check.service
+	[ "$(outcome mail)" = INCOMPLETE ]
+	grep -q '^certsync_last_check_status{program="certdeploy"} ' "$BATS_TEST_TMPDIR/metrics"
+	mail journalctl --sync
+	run mail journalctl -q -o cat -g 'is not written' -u mailcow-cert-check.service
+	[ -z "$output" ]
+}
+
 @test "setup run again changes nothing, and takes the place away when it is set no more" {
 	local at=/etc/systemd/system/mailcow-cert-deploy.service.d/50-mailcow-root.conf
 	run second
 	[[ $output != *"write $at"* ]]
 	mail sed -i '/^metrics/d' /etc/certsync/deploy.conf
 	second
-	run mail grep -q ReadWritePaths $at
+	run mail grep -q ReadWritePaths $at /etc/systemd/system/mailcow-cert-check.service.d/50-mailcow-root.conf
 	[ "$status" = 1 ]
 	npm sed -i '/^metrics/d' /etc/certsync/push.conf
 	first
 	run npm grep -q BindPaths /etc/systemd/system/mailcow-cert-push.service.d/50-places.conf
 	[ "$status" = 1 ]
+}
+
+@test "of a mailcow in a home, setup-mailcow-host shows it to the check as well" {
+	undo='mail sh -c "mv /root/mailcow /opt/mailcow-dockerized; sed -i s,^root.*,root\ =\ /opt/mailcow-dockerized, /etc/certsync/deploy.conf"'
+	mail sh -c 'mv /opt/mailcow-dockerized /root/mailcow; sed -i "s,^root.*,root = /root/mailcow," /etc/certsync/deploy.conf'
+	second
+	mail systemctl start mailcow-cert-check.service || :
+	mail journalctl --sync
+	run mail journalctl -q -o cat -n 30 -u mailcow-cert-check.service
+	[[ $output == *'CERTDEPLOY '*' - '* ]]
+	[[ $output != *mailcow.conf*'No such file'* ]]
 }
