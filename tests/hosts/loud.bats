@@ -139,6 +139,10 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	run npm sh -c 'chmod 644 /root/example.conf; certsync-notify -c /root/example.conf after ok:x.service'
 	[ "$status" = 0 ]
 	[[ $output == *"can be read by others"*"run 'chmod 600 /root/example.conf'" ]]
+	# by whatever name it is found
+	run npm sh -c 'chmod 600 /root/example.conf; ln -s example.conf /root/link.conf; certsync-notify -c /root/link.conf after ok:x.service'
+	[ "$status" = 0 ]
+	[ -z "$output" ]
 }
 
 @test "loud: a wrong setting is named with file and line" {
