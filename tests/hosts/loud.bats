@@ -305,6 +305,30 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	[ "$(sent /hook '.body | fromjson | .status')" = recovered ]
 }
 
+@test "loud: a full disk keeps no failure from being told" {
+	undo='npm umount /var/lib/certsync-notify; mend_push; run_unit npm $PUSH.service'
+	webhook_only
+	npm sh -c 'd=/var/lib/certsync-notify; mkdir -p $d; mount -t tmpfs -o size=4k,mode=700 none $d; head -c 4096 /dev/zero >$d/full'
+	break_push
+	run run_unit npm $PUSH.service
+	requests_are 1
+	[ "$(sent /hook '.body | fromjson | .status')" = failed ]
+	npm journalctl -q -o cat -p warning -u $NOTIFY | grep -qxF "$STAMP: cannot be written"
+}
+
+@test "loud: what is no record of a failure keeps none from being told" {
+	undo='mend_push; run_unit npm $PUSH.service'
+	webhook_only
+	break_push
+	for record in junk '1 2 3' ''; do
+		npm sh -c "mkdir -p ${STAMP%/*}; echo '$record' >$STAMP"
+		: >"$SINK/requests"
+		run run_unit npm $PUSH.service
+		requests_are 1
+		[ "$(sent /hook '.body | fromjson | .status')" = failed ]
+	done
+}
+
 # --- which failures ----------------------------------------------------------------------------------------
 
 # retrying PAUSE: with nobody at the other end, a run that is tried again after a while, three times in all
