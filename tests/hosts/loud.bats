@@ -39,7 +39,7 @@ teardown_file() {
 
 setup() {
 	: >"$SINK/requests"
-	rm -f "$SINK/answer" "$SINK/hold"
+	rm -f "$SINK/answer" "$SINK/hold" "$SINK/much"
 }
 
 start_sink() {
@@ -327,6 +327,14 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 		requests_are 1
 		[ "$(sent /hook '.body | fromjson | .status')" = failed ]
 	done
+}
+
+@test "loud: a server that answers without end is not listened to" {
+	webhook_only
+	touch "$SINK/much"
+	run npm sh -c 'ulimit -v 150000; certsync-notify --test'
+	echo "$output"
+	[ "$output" = 'webhook: accepted (200)' ]
 }
 
 # --- which failures ----------------------------------------------------------------------------------------

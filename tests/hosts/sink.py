@@ -2,7 +2,7 @@
 """sink.py PORT DIR - an HTTP server that keeps what it is sent, for the tests of what is told
 
 Each request becomes a line of JSON in DIR/requests. It is answered with the status in DIR/answer, or 200; while
-there is DIR/hold, not at all.
+there is DIR/hold, not at all; while there is DIR/much, with more than a small process could keep.
 """
 import http.server
 import json
@@ -32,6 +32,9 @@ class Sink(http.server.BaseHTTPRequestHandler):
 				status = int(answer.read())
 		self.send_response(status)
 		self.end_headers()
+		if os.path.exists(f"{DIR}/much"):
+			for _ in range(4096):
+				self.wfile.write(b"x" * 65536)
 		self.wfile.write(b'{"error":"so it is"}\n')
 
 	do_GET = do_POST
