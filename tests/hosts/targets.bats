@@ -88,6 +88,13 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 	run npm setup-npm-host mail.example.org --target ../standby
 	[ "$status" = 1 ]
 	[[ $output == *'--target ../standby: this is no name for settings and units' ]]
+	run npm setup-npm-host mail.example.org --target ''
+	[ "$status" = 1 ]
+	[ "$output" = 'setup-npm-host: --target needs a name' ]
+	# with this one systemd could not start what tells of a check's success
+	run npm setup-npm-host mail.example.org --dry-run --target "$(printf '%0197d' 0)"
+	[ "$status" = 1 ]
+	[[ $output == *'this name is too long for units; give one of at most 196 characters' ]]
 }
 
 @test "a renewal is pushed to both, and installed on a standby whose services do not run" {
