@@ -56,7 +56,7 @@ all_settings() {
 	settings '[mail]' 'to = admin@npm.example.org' 'from = certsync@npm.example.org' \
 		'[ntfy]' "url = $at/topic" 'token = tk_secretntfy' '[gotify]' "url = $at/gotify/" 'token = secretgotify' \
 		'[webhook]' "url = $at/hook?a=b&c=%20" 'token = secrethook' \
-		'[ping]' "$PUSH = $at/ping/uuid" "$PUSH-check = $at/ping/check"
+		'[ping]' "$PUSH = $at/ping/uuid" "$PUSH-check = $at/ping/check" "$PUSH@more = $at/ping/more"
 }
 
 webhook_only() { settings '[webhook]' "url = http://127.0.0.1:$SINK_PORT/hook"; }
@@ -124,7 +124,7 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	[ "$status" != 0 ]
 	[ "$(show npm ConditionResult $NOTIFY)" = no ]
 	[ "$(show npm ActiveState $NOTIFY)" = inactive ]
-	cp "$TOP/contrib/notify.conf" "$(hosts root npm)$CONF"
+	install -m 600 "$TOP/contrib/notify.conf" "$(hosts root npm)$CONF"
 	run run_unit npm $PUSH.service
 	[ "$(show npm ConditionResult $NOTIFY)" = yes ]
 	[ "$(show npm Result $NOTIFY)" = success ]
@@ -140,7 +140,8 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	[ "$status" = 0 ]
 	[[ $output == *"can be read by others"*"run 'chmod 600 /root/example.conf'" ]]
 	# by whatever name it is found
-	run npm sh -c 'chmod 600 /root/example.conf; ln -s example.conf /root/link.conf; certsync-notify -c /root/link.conf after ok:x.service'
+	run npm sh -c 'chmod 600 /root/example.conf; ln -s example.conf /root/link.conf
+		certsync-notify -c /root/link.conf after ok:x.service'
 	[ "$status" = 0 ]
 	[ -z "$output" ]
 }
@@ -185,7 +186,7 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	[ "$status" = 0 ]
 	[[ $output == *'mail: given to /usr/sbin/sendmail for admin@npm.example.org'*'ntfy: accepted (200)'*'gotify: accepted (200)'* ]]
 	[[ $output == *'webhook: accepted (200)'*"ping of $PUSH: accepted (200)"* ]]
-	requests_are 5
+	requests_are 6
 	await mails_are 1
 	[[ $(last_mail) == *'Subject: [certsync] test on npm'* ]]
 	echo 401 >"$SINK/answer"
@@ -308,7 +309,8 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 @test "loud: a full disk keeps no failure from being told" {
 	undo='npm umount /var/lib/certsync-notify; mend_push; run_unit npm $PUSH.service'
 	webhook_only
-	npm sh -c 'd=/var/lib/certsync-notify; mkdir -p $d; mount -t tmpfs -o size=4k,mode=700 none $d; head -c 4096 /dev/zero >$d/full'
+	npm sh -c 'd=/var/lib/certsync-notify; mkdir -p $d; mount -t tmpfs -o size=4k,mode=700 none $d
+		head -c 4096 /dev/zero >$d/full'
 	break_push
 	run run_unit npm $PUSH.service
 	requests_are 1
