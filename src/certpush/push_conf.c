@@ -9,7 +9,7 @@
 #include "push_conf.h"
 
 #define STATE_DIR   "/var/lib/mailcow-cert-push"
-#define TARGETS_DIR "/push.d"
+#define TARGETS_DIR "push.d"
 
 /* clang-format off */
 #define SETTING(section, key, type, may_be_empty, default_text) \
@@ -42,22 +42,31 @@ static const struct conf_setting settings[] = {
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
+/* Is push.d the last part of ${dir}? */
+static bool is_targets_dir(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+
+	return !strcmp(slash ? slash + 1 : dir, TARGETS_DIR);
+}
+
 /*
  * NAME of the settings for one of several mail hosts, push.d/NAME.conf; "" for others. The
  * caller's, to free; NULL if there is no memory.
  */
 static char *target_of(const char *path)
 {
-	_cleanup_(string_freep) char *copy = strdup(path), *dir = NULL;
+	_cleanup_(string_freep) char *copy = strdup(path), *real = NULL;
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	const char *end = strrchr(name, '.'), *last;
+	const char *end = strrchr(name, '.'), *dir;
 
 	if (!copy)
 		return NULL;
-	/* Whether it is given with its directory or not. */
-	dir = realpath(dirname(copy), NULL);
-	last = dir ? strrchr(dir, '/') : NULL;
-	if (!last || strcmp(last, TARGETS_DIR) || !end || strcmp(end, ".conf"))
+	/* Whether it is given with its directory or not, which may be a link. */
+	dir = dirname(copy);
+	real = realpath(dir, NULL);
+	if (!end || strcmp(end, ".conf") ||
+	    !(is_targets_dir(dir) || (real && is_targets_dir(real))))
 		return strdup("");
 	return strndup(name, (size_t)(end - name));
 }

@@ -66,6 +66,11 @@ static void each_of_several_targets_has_a_state_of_its_own(void **state)
 		scratch_write(none[i], text, strlen(text));
 		remembers_in(scratch_path(none[i]), "/var/lib/mailcow-cert-push");
 	}
+	assert_int_equal(renameat(scratch_fd, "push.d", scratch_fd, "elsewhere"), 0);
+	assert_int_equal(symlinkat("elsewhere", scratch_fd, "push.d"), 0);
+	remembers_in(scratch_path("push.d/standby.conf"), "/var/lib/mailcow-cert-push@standby");
+	assert_int_equal(unlink(scratch_path("push.d")), 0);
+	assert_int_equal(renameat(scratch_fd, "elsewhere", scratch_fd, "push.d"), 0);
 	/* Whatever directory it is named from. */
 	assert_non_null(getcwd(here, sizeof(here)));
 	assert_int_equal(chdir(scratch_path("push.d")), 0);
