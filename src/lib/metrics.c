@@ -94,7 +94,6 @@ static enum outcome recall(int dirfd, const char *name, const char *labels, stru
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
 	enum outcome outcome = file_read(dirfd, name, FILE_STAGED, PREVIOUS_BYTES_MAX, &bytes);
 
-	*memory = (struct memory){ .outcome = "" };
 	if (outcome == OUTCOME_FILE_MISSING)
 		return OUTCOME_OK;
 	if (outcome_failed(outcome))
@@ -302,7 +301,7 @@ static enum outcome replace(const char *path, const char *program, const struct 
 	_cleanup_(fd_closep) int dirfd = -1;
 	_cleanup_(bytes_clear) struct bytes bytes = BYTES_NONE;
 	char labels[LABELS_BYTES];
-	struct memory memory;
+	struct memory memory = { .outcome = "" };
 	const char *name;
 	enum outcome outcome = open_place(path, &dirfd, &name);
 

@@ -117,8 +117,10 @@ outcome() {
 }
 
 @test "of a mailcow in a home, setup-mailcow-host shows it to the check as well" {
-	undo='mail sh -c "mv /root/mailcow /opt/mailcow-dockerized; sed -i s,^root.*,root\ =\ /opt/mailcow-dockerized, /etc/certsync/deploy.conf"'
-	mail sh -c 'mv /opt/mailcow-dockerized /root/mailcow; sed -i "s,^root.*,root = /root/mailcow," /etc/certsync/deploy.conf'
+	undo='mail sh -c "mv /root/mailcow /opt/mailcow-dockerized
+		sed -i s,^root.*,root\ =\ /opt/mailcow-dockerized, /etc/certsync/deploy.conf"'
+	mail sh -c 'mv /opt/mailcow-dockerized /root/mailcow
+		sed -i "s,^root.*,root = /root/mailcow," /etc/certsync/deploy.conf'
 	second
 	mail systemctl start mailcow-cert-check.service || :
 	mail journalctl --sync
