@@ -58,7 +58,7 @@ pair_with_lab() {
 	local output
 	output=$(npm setup-npm-host mail.example.org --live-dir /mnt/lab/npm/letsencrypt/live)
 	output=$(mail sh -c "$(printed) --root /mnt/lab/mailcow")
-	npm sh -c "$(printed)"
+	npm sh -c "$(printed)" >"$BATS_FILE_TMPDIR/paired"
 	use_engine mail
 	mail sh -c 'printf "%s\n" "[staging]" "ca_file = /mnt/lab/acme/root.pem" >>/etc/certsync/deploy.conf'
 }
