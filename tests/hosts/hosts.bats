@@ -354,7 +354,7 @@ make_key() {
 	[ "$status" = 0 ]
 	[[ $output == *'Paired with mail.example.org.'* ]]
 	[[ ${lines[*]} == *' sudo systemctl start mailcow-cert-push.service '* ]]
-	[[ ${lines[*]} == *' sudo systemctl start mailcow-cert-deploy.service '* ]]
+	[[ $output == *'The mailcow host deploys it by itself'* ]]
 	for what in is-active is-enabled; do
 		npm systemctl -q $what mailcow-cert-push.timer
 		npm systemctl -q $what mailcow-cert-push.path
