@@ -403,10 +403,10 @@ leave_directory() {
 
 @test "on a terminal the steps are shown as they happen, and the table in the end" {
 	put_generation "$PAIRS/new"
-	run script -qec "$(printf '%q ' "$PROGRAM" -c "$CONF")" /dev/null
+	TERM=xterm run script -qec "$(printf '%q ' "$PROGRAM" -c "$CONF")" /dev/null
 	expect 0 "installed in $LAB_SSL" 'dovecot-mailcow: reloaded' '9 of 9 endpoints serve' 'ENDPOINT' 'imaps'
 	grep -q $'\033\\[1m' <<<"$output"
-	NO_COLOR=1 run script -qec "$(printf '%q ' "$PROGRAM" -c "$CONF")" /dev/null
+	NO_COLOR=1 TERM=xterm run script -qec "$(printf '%q ' "$PROGRAM" -c "$CONF")" /dev/null
 	expect 0 'nothing to do' 'ENDPOINT'
 	not_said $'\033['
 }
