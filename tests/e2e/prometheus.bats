@@ -5,22 +5,11 @@
 # shellcheck disable=SC2030,SC2031,SC2153 # each test is a subshell; PORT and the like are set in push.bash
 
 load push
+load served
 load metrics
 
 RULES=$TOP/contrib/prometheus/certsync.rules.yml
 DASHBOARD=$TOP/contrib/prometheus/grafana-dashboard.json
-
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-	keep_served
-	serve "$PAIRS/mail"
-}
-
-teardown_file() {
-	serve_kept
-	push_teardown_file
-}
 
 setup() {
 	push_setup

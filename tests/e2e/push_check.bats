@@ -4,20 +4,9 @@
 # shellcheck disable=SC2030,SC2031,SC2153 # each test is a subshell; PORT and the like are set in push.bash
 
 load push
+load served
 
 PROBE_FORM='\.20[0-9]{6}T[0-9]{6}Z-ffffffff[0-9a-f]{8}\.part'
-
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-	keep_served
-	serve "$PAIRS/mail"
-}
-
-teardown_file() {
-	serve_kept
-	push_teardown_file
-}
 
 setup() {
 	push_setup

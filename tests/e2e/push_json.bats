@@ -4,20 +4,9 @@
 # shellcheck disable=SC2030,SC2031,SC2153 # each test is a subshell; PORT and the like are set in push.bash
 
 load push
+load served
 
 bats_require_minimum_version 1.5.0
-
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-	keep_served
-	serve "$PAIRS/mail"
-}
-
-teardown_file() {
-	serve_kept
-	push_teardown_file
-}
 
 setup() {
 	push_setup

@@ -4,18 +4,7 @@
 # shellcheck disable=SC2030,SC2031,SC2153 # each test is a subshell; PORT and the like are set in push.bash
 
 load push
-
-setup_file() {
-	push_setup_file
-	run_sshd "$BATS_FILE_TMPDIR/main"
-	keep_served
-	serve "$PAIRS/mail"
-}
-
-teardown_file() {
-	serve_kept
-	push_teardown_file
-}
+load served
 
 setup() {
 	push_setup
