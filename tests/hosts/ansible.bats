@@ -126,9 +126,9 @@ settled() { [[ $(show npm ActiveState $PUSH.service)$(show mail ActiveState $DEP
 	run play
 	echo "$output"
 	[ "$status" = 0 ]
-	npm systemctl is-active $PUSH.timer $PUSH.path $PUSH@standby.timer $PUSH@standby.path
-	mail systemctl is-active $DEPLOY.timer $DEPLOY.path
-	hosts exec standby systemctl is-active $DEPLOY.timer $DEPLOY.path
+	are npm active {$PUSH,$PUSH@standby}.{timer,path}
+	are mail active $DEPLOY.{timer,path}
+	are standby active $DEPLOY.{timer,path}
 	lab renew
 	await served_everywhere "$(source_fingerprint)"
 	await on_standby "$(source_fingerprint)"

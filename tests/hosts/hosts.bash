@@ -92,6 +92,41 @@ leave_to_timers() {
 	done
 }
 
+# are HOST active|enabled UNIT...: each of them is; systemctl itself is content with one.
+are() {
+	local host=$1 what=$2 unit
+	shift 2
+	for unit; do
+		hosts exec "$host" systemctl -q "is-$what" "$unit" || {
+			echo "$unit on $host is not $what"
+			return 1
+		}
+	done
+}
+
+# Two hosts without a lab, with what is installed, a mailcow, and a certificate for it.
+boot_without_lab() {
+	hosts down
+	build all &
+	hosts up
+	wait $!
+	install_on npm
+	install_on mail
+	leave_to_timers
+	make_ca
+	issue npm-5 60 DNS:mail.example.org
+	make_mailcow
+}
+
+# By the three commands; the second and the third are kept.
+pair() {
+	run first
+	printed >"$BATS_FILE_TMPDIR/second"
+	run second
+	printed >"$BATS_FILE_TMPDIR/third"
+	third
+}
+
 first() { npm setup-npm-host mail.example.org "$@"; }
 second() { mail sh -c "$(cat "$BATS_FILE_TMPDIR/second") $*"; }
 third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }

@@ -10,21 +10,8 @@ COLLECTOR=/var/lib/prometheus/node-exporter
 METRICS=$COLLECTOR/certsync.prom
 
 setup_file() {
-	hosts down
-	build all &
-	hosts up
-	wait $!
-	install_on npm
-	install_on mail
-	leave_to_timers
-	make_ca
-	issue npm-5 60 DNS:mail.example.org
-	make_mailcow
-	run first
-	printed >"$BATS_FILE_TMPDIR/second"
-	run second
-	printed >"$BATS_FILE_TMPDIR/third"
-	third
+	boot_without_lab
+	pair
 	for host in npm mail; do
 		hosts exec $host sh -euc "groupadd --system prometheus; useradd --system -g prometheus prometheus
 			install -d -o prometheus -g prometheus /var/lib/prometheus; install -d $COLLECTOR"

@@ -23,27 +23,14 @@ fi
 AT_ONCE=40
 
 setup_file() {
-	hosts down
-	build all &
-	hosts up
-	wait $!
-	install_on npm
-	install_on mail
-	leave_to_timers
-	make_ca
-	issue npm-5 60 DNS:mail.example.org
-	make_mailcow
+	boot_without_lab
 	mail sh -c 'mkdir -p /var/lib/mailcow-cert-deploy; umask 077
 		for file in cert key; do echo $file >/opt/mailcow-dockerized/data/assets/ssl/$file.pem; done'
 	# for what an unrestricted key does: see stolen_key.py
 	mail sh -c "printf '%s\n' 'Subsystem shell /bin/sh' 'Subsystem control internal-sftp -d $INCOMING' \
 		>/etc/ssh/sshd_config.d/subsystems.conf"
 	restart_sshd
-	run first
-	printed >"$BATS_FILE_TMPDIR/second"
-	run second
-	printed >"$BATS_FILE_TMPDIR/third"
-	third
+	pair
 	ssh-keygen -q -t ed25519 -N '' -C control -f "$BATS_FILE_TMPDIR/control"
 	cp "$(hosts root npm)/$NPM_KEY" "$BATS_FILE_TMPDIR/stolen"
 }

@@ -69,8 +69,9 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 	run npm sh -c "$command"
 	[ "$status" = 0 ]
 	[[ $output == *"sudo systemctl start $PUSH@standby.service"* ]]
-	npm systemctl is-enabled $PUSH@standby.timer $PUSH@standby.path $PUSH.timer $PUSH.path
-	npm systemctl is-active $PUSH@standby.timer $PUSH@standby.path $PUSH.timer $PUSH.path
+	for what in enabled active; do
+		are npm $what {$PUSH,$PUSH@standby}.{timer,path} {$PUSH-check,$PUSH-check@standby}.timer
+	done
 	run npm systemd-analyze verify --man=no $PUSH@standby.service $PUSH@standby.timer $PUSH@standby.path
 	[ -z "$output" ]
 	npm systemd-analyze security --no-pager --threshold=10 $PUSH@standby.service
