@@ -47,4 +47,7 @@ struct command_program {
  */
 int command_main(const struct command_program *program, int argc, char *argv[]);
 
+/* The file for Prometheus: that of --metrics, or else the ${configured} one. NULL or "": none. */
+const char *command_metrics(const struct command_options *options, const char *configured);
+
 #endif

@@ -23,8 +23,8 @@ struct metrics_served {
 
 /* What was found out; all zero bytes: nothing. */
 struct metrics {
-	const char
-		*target; /* which of several mail hosts all this is of; NULL or "": the only one */
+	/* Which of several mail hosts all this is of; NULL or "": the only one. */
+	const char *target;
 	/* The certificate that is to be served; "": not known. */
 	char fingerprint[BUNDLE_FINGERPRINT_LEN + 1];
 	time_t not_before;

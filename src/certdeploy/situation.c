@@ -276,9 +276,7 @@ void situation_note(const struct situation *situation, struct metrics *metrics)
 
 const char *situation_metrics_file(const struct situation *situation)
 {
-	const char *given = situation->options->metrics;
-
-	return given ? given : situation->conf.metrics;
+	return command_metrics(situation->options, situation->conf.metrics);
 }
 
 /* --- directories for names of their own --- */

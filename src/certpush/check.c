@@ -323,16 +323,13 @@ static void check_freep(struct check **check)
 
 static void write_metrics(const struct check *check, const struct command_options *options)
 {
-	const struct bundle *bundle = check->lineage.bundle;
 	struct metrics metrics = { .target = check->conf.target };
 
-	if (bundle)
-		metrics_certificate(&metrics, bundle_fingerprint(bundle), bundle_not_before(bundle),
-				    bundle_not_after(bundle));
+	lineage_note(&check->lineage, &metrics);
 	if (check->asked)
 		served_note(&check->served, &metrics);
-	metrics_write_check(options->metrics ? options->metrics : check->conf.metrics, "certpush",
-			    &metrics, check->findings.verdict.level);
+	metrics_write_check(command_metrics(options, check->conf.metrics), "certpush", &metrics,
+			    check->findings.verdict.level);
 }
 
 int check_run(const struct command_options *options)

@@ -255,6 +255,15 @@ void lineage_describe(const struct lineage *lineage, const char *hostname)
 			    lineage->skipped);
 }
 
+void lineage_note(const struct lineage *lineage, struct metrics *metrics)
+{
+	const struct bundle *bundle = lineage->bundle;
+
+	if (bundle)
+		metrics_certificate(metrics, bundle_fingerprint(bundle), bundle_not_before(bundle),
+				    bundle_not_after(bundle));
+}
+
 /* --- the pair --- */
 
 static enum outcome judge_pair(const struct push_conf *conf, const char *name, time_t now,

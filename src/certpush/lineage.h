@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "certsync/bundle.h"
+#include "certsync/metrics.h"
 #include "push_conf.h"
 
 #define LINEAGE_NAME_MAX    255
@@ -49,6 +50,9 @@ enum outcome lineage_find(const struct push_conf *conf, time_t now, struct linea
  * another lineage could not be looked at.
  */
 void lineage_describe(const struct lineage *lineage, const char *hostname);
+
+/* Note in ${metrics} the certificate of ${lineage}, if one was found. */
+void lineage_note(const struct lineage *lineage, struct metrics *metrics);
 
 /*
  * Read chain and key of the lineage ${name} and judge them (bundle_check). Read again for a few

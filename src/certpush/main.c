@@ -104,8 +104,7 @@ static enum outcome run(const struct command_options *options, struct push_conf 
 	if (outcome_failed(outcome))
 		return outcome;
 	lineage_describe(&lineage, conf->hostname);
-	metrics_certificate(metrics, bundle_fingerprint(lineage.bundle),
-			    bundle_not_before(lineage.bundle), bundle_not_after(lineage.bundle));
+	lineage_note(&lineage, metrics);
 	outcome = options->dry_run ? state_look(conf->state_dir, &state)
 				   : state_open(conf->state_dir, &state);
 	if (outcome_failed(outcome))
@@ -135,8 +134,8 @@ static int run_command(const struct command_options *options)
 	metrics.target = conf.target;
 	/* A run that found another one under way leaves it to that one. */
 	if (!options->dry_run && outcome != OUTCOME_LOCKED)
-		metrics_write_run(options->metrics ? options->metrics : conf.metrics, "certpush",
-				  &metrics, outcome);
+		metrics_write_run(command_metrics(options, conf.metrics), "certpush", &metrics,
+				  outcome);
 	systemd_flush();
 	interrupt_raise();
 	return outcome_text(outcome)->status;

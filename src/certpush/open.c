@@ -46,8 +46,7 @@ static enum outcome hand_over(const struct command_options *options, struct push
 	if (outcome_failed(outcome))
 		return outcome;
 	lineage_describe(&lineage, conf->hostname);
-	metrics_certificate(metrics, bundle_fingerprint(lineage.bundle),
-			    bundle_not_before(lineage.bundle), bundle_not_after(lineage.bundle));
+	lineage_note(&lineage, metrics);
 	outcome = give_pair(conf, lineage.name, now);
 	return outcome_failed(outcome) ? outcome : give_identity(conf);
 }
@@ -63,8 +62,8 @@ int open_run(const struct command_options *options)
 	if (outcome_failed(outcome)) {
 		journal_outcome(outcome);
 		journal_status("%s", outcome_reason(outcome));
-		metrics_write_run(options->metrics ? options->metrics : conf.metrics, "certpush",
-				  &metrics, outcome);
+		metrics_write_run(command_metrics(options, conf.metrics), "certpush", &metrics,
+				  outcome);
 	}
 	return outcome_text(outcome)->status;
 }

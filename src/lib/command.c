@@ -251,3 +251,8 @@ int command_main(const struct command_program *program, int argc, char *argv[])
 	systemd_flush();
 	return status;
 }
+
+const char *command_metrics(const struct command_options *options, const char *configured)
+{
+	return options->metrics ? options->metrics : configured;
+}
