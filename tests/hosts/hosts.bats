@@ -74,6 +74,15 @@ teardown_file() {
 	[ "$output" = 'setup-npm-host: this must be run as root; use sudo' ]
 }
 
+@test "a mistake on the command line is named" {
+	for command in 'npm setup-npm-host mail.example.org' 'mail setup-mailcow-host'; do
+		# shellcheck disable=SC2086
+		run hosts exec $command --taget more
+		[ "$status" = 64 ]
+		[[ $output == setup-*": unknown option --taget; 'setup-"*" --help' shows how it is used" ]]
+	done
+}
+
 @test "a missing certpush is told with the command that installs it" {
 	undo='npm mv /usr/local/sbin/certpush.away /usr/local/sbin/certpush'
 	npm mv /usr/local/sbin/certpush /usr/local/sbin/certpush.away

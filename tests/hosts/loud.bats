@@ -146,6 +146,15 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	[ -z "$output" ]
 }
 
+@test "loud: a mistake on the command line is named" {
+	run npm certsync-notify --tset
+	[ "$status" = 64 ]
+	[ "$output" = "certsync-notify: unknown option --tset; 'certsync-notify --help' shows how it is used" ]
+	run npm certsync-notify after
+	[ "$status" = 64 ]
+	[[ $output == *'after needs a unit'* ]]
+}
+
 @test "loud: a wrong setting is named with file and line" {
 	undo=mend_push
 	while IFS='|' read -r line number said; do
