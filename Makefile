@@ -58,7 +58,7 @@ $(B)/certpush: $(PUSH_OBJECTS) $(B)/libcertsync.a
 
 $(B)/certdeploy: $(DEPLOY_OBJECTS) $(B)/libcertsync.a
 	$(SAY) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto libseccomp inih jansson)
+	$(Q)$(CC) $(CFLAGS) $(LINK) -o $@ $^ $$(pkg-config --libs libssl libcrypto libseccomp inih jansson) -lresolv
 
 $(B)/libcertsync.a: $(LIB_OBJECTS)
 	$(SAY) AR $@
@@ -202,7 +202,7 @@ $(B)/unit/test_%: tests/unit/test_%.c $(B)/libcertsync.a $(B)/units.a
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -Isrc/lib -Isrc/certpush -Isrc/certdeploy $(LINK) -o $@ $< $(B)/units.a $(B)/libcertsync.a \
-		$$(pkg-config --libs cmocka $(PACKAGES))
+		$$(pkg-config --libs cmocka $(PACKAGES)) -lresolv
 
 # The programs' modules without their main(), for the unit tests.
 $(B)/units.a: $(filter-out %/main.o,$(PUSH_OBJECTS) $(DEPLOY_OBJECTS))
@@ -234,7 +234,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 $(B)/fuzz_%: tests/fuzz/fuzz_%.c $(B)/units.a $(B)/libcertsync.a
 	$(SAY) CC $<
 	$(Q)$(COMPILE) -Isrc/lib -Isrc/certpush -Isrc/certdeploy -fsanitize=fuzzer $(LINK) -o $@ $< \
-		$(B)/units.a $(B)/libcertsync.a $$(pkg-config --libs $(PACKAGES))
+		$(B)/units.a $(B)/libcertsync.a $$(pkg-config --libs $(PACKAGES)) -lresolv
 
 # All that tries to break it, in full: hours.
 torture:

@@ -19,6 +19,7 @@ enum conf_type {
 	CONF_HOST,     /* char *: DNS name as above, or IP address */
 	CONF_HOST_KEY, /* char *: SHA256:<base64>, as ssh-keygen -l prints it */
 	CONF_PORT,     /* int: 1 to 65535 */
+	CONF_NUMBER,   /* int: 0 to 9999 */
 	CONF_DURATION, /* int, milliseconds: a number and ms, s, m or h */
 	CONF_SWITCH,   /* bool: on or off */
 	CONF_WORDS,    /* char *: words separated by single spaces */

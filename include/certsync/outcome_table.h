@@ -242,6 +242,21 @@
 	X(SNI_SHADOWED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "287b45ac209446cb8c95c079f88b874c", \
 	  "A directory of certificates for names of their own shadows the installed pair for the mail host, and cannot be brought in step", \
 	  "Have a certificate issued that covers all the names in its file domains, or remove the directory and restart the containers with 'docker compose restart'.") \
+	X(DANE_SUPERSEDED, EX_OK, LOG_NOTICE, OUTCOME_BY_DEPLOY, "ad8bb514244d48e8991288d6ae8428a7", \
+	  "A TLSA record is of a key that is no longer used", \
+	  "Remove it from the zone at the time that is named; the others stay.") \
+	X(DANE_HELD, EX_TEMPFAIL, LOG_ERR, OUTCOME_BY_DEPLOY, "b7ebeef3a25b413faab6d8fa7f77f519", \
+	  "The staged certificate has a new key that no TLSA record matches, and is held back, as mail servers would refuse it", \
+	  "Publish the record that is named, beside those that are there; then run certdeploy, which counts the time from when it first sees it.") \
+	X(DANE_WAITING, EX_TEMPFAIL, LOG_WARNING, OUTCOME_BY_DEPLOY, "b1fba9b553114a2f9dbe7cbb8e302e2d", \
+	  "The staged certificate is held back until all mail servers can know its new TLSA record", \
+	  "Nothing but to leave the old record where it is: the first run after that time installs it.") \
+	X(DANE_UNKNOWN, EX_TEMPFAIL, LOG_ERR, OUTCOME_BY_DEPLOY, "45d20de0b66a4a4c883763e88140fdda", \
+	  "The staged certificate has a new key and is held back, as the TLSA records cannot be looked up", \
+	  "Check DNS on this host, or name another resolver in section [dane] of deploy.conf; where no TLSA record is ever published, dane = off there asks nobody.") \
+	X(DANE_OVERRIDDEN, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "2d5c351293c14e319944b9c0536ecce5", \
+	  "A new key was installed without its TLSA record, as the certificate before it was about to expire", \
+	  "Publish the record that is named now: until then mail servers that look for it do not deliver.") \
 	X(RESTART_FAILED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_DEPLOY, "94402d3c847c44629d05cbe0f388369b", \
 	  "A service's container could not be restarted", \
 	  "See what the command said, and look at the container with 'docker compose ps' and 'docker compose logs'.") \

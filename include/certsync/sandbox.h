@@ -10,6 +10,7 @@
 enum sandbox {
 	SANDBOX_COMPUTE,  /* memory, the clock, and the descriptors that are open */
 	SANDBOX_CONVERSE, /* and TCP connections, which it may make itself */
+	SANDBOX_LOOK_UP,  /* and datagrams, to ask a resolver */
 };
 
 /*

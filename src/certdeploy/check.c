@@ -8,6 +8,7 @@
 #include "certsync/text.h"
 #include "check.h"
 #include "situation.h"
+#include "tlsa.h"
 
 #define PROGRAM_WORD "CERTDEPLOY"
 #define SUMMARY_MAX  512
@@ -19,6 +20,7 @@ struct check {
 	struct situation situation;
 	struct findings findings;
 	struct verdict_limits limits;
+	struct tlsa_view tlsa;
 };
 
 /* --- staged --- */
@@ -149,6 +151,16 @@ static void look_at_served(struct check *check)
 	}
 	for (size_t i = 0; i < situation->serving.count; i++)
 		look_at_endpoint(check, &situation->serving.endpoint[i]);
+}
+
+/* --- DANE --- */
+
+static void look_at_tlsa(struct check *check)
+{
+	if (deploy_conf_dane(&check->situation.conf) == DEPLOY_DANE_OFF)
+		findings_skip(&check->findings, "TLSA", "not looked up: dane = off");
+	else
+		tlsa_find(&check->situation, &check->tlsa, &check->findings);
 }
 
 /* --- mailcow --- */
@@ -327,6 +339,8 @@ static bool print_json(const struct check *check, const char *summary)
 			object, "installed",
 			certificate_object(&situation->installed.judged, situation->now));
 	json_object_set_new(object, "endpoints", endpoints_array(&situation->serving));
+	if (check->tlsa.dane.count)
+		json_object_set_new(object, "tlsa", tlsa_json(&check->tlsa));
 	return findings_print_json(object, stdout);
 }
 
@@ -343,6 +357,7 @@ static void look(struct check *check)
 	look_at_staged(check);
 	look_at_installed(check);
 	look_at_served(check);
+	look_at_tlsa(check);
 	look_at_dovecot(check);
 	look_at_sni(check);
 	look_at_mailcow(check);
@@ -350,8 +365,10 @@ static void look(struct check *check)
 
 static void check_freep(struct check **check)
 {
-	if (*check)
+	if (*check) {
+		tlsa_clear(&(*check)->tlsa);
 		situation_clear(&(*check)->situation);
+	}
 	free(*check);
 	*check = NULL;
 }

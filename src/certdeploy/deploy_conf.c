@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "certsync/conf.h"
+#include "dane.h"
 #include "deploy_conf.h"
 #include "endpoints.h"
 #include "services.h"
@@ -24,28 +25,61 @@ static enum outcome check_ca_file(const char *path)
 	return OUTCOME_OK;
 }
 
-static const char *const sni_words[] = {
+/* --- settings that are one of some words --- */
+
+#define WORDS_MAX 3
+
+static const char *const sni_words[WORDS_MAX] = {
 	[DEPLOY_SNI_UPDATE] = "update",
 	[DEPLOY_SNI_WARN] = "warn",
 	[DEPLOY_SNI_IGNORE] = "ignore",
 };
 
+static const char *const dane_words[WORDS_MAX] = {
+	[DEPLOY_DANE_AUTO] = "auto",
+	[DEPLOY_DANE_REQUIRE] = "require",
+	[DEPLOY_DANE_OFF] = "off",
+};
+
+/* Which of the ${words} is ${text}? WORDS_MAX: none. */
+static unsigned which(const char *const words[static WORDS_MAX], const char *text)
+{
+	unsigned i = 0;
+
+	while (i < WORDS_MAX && strcmp(text, words[i]) != 0)
+		i++;
+	return i;
+}
+
+static enum outcome check_word(const char *const words[static WORDS_MAX], const char *text)
+{
+	return which(words, text) < WORDS_MAX
+		       ? OUTCOME_OK
+		       : outcome_because(OUTCOME_CONF_INVALID, "%s is not %s, %s or %s", text,
+					 words[0], words[1], words[2]);
+}
+
 static enum outcome check_sni(const char *text)
 {
-	for (size_t i = 0; i < sizeof(sni_words) / sizeof(sni_words[0]); i++)
-		if (!strcmp(text, sni_words[i]))
-			return OUTCOME_OK;
-	return outcome_because(OUTCOME_CONF_INVALID, "%s is not update, warn or ignore", text);
+	return check_word(sni_words, text);
+}
+
+static enum outcome check_dane(const char *text)
+{
+	return check_word(dane_words, text);
 }
 
 enum deploy_sni deploy_conf_sni(const struct deploy_conf *conf)
 {
-	enum deploy_sni sni = DEPLOY_SNI_UPDATE;
-
-	while (sni < DEPLOY_SNI_IGNORE && strcmp(conf->sni, sni_words[sni]) != 0)
-		sni++;
-	return sni;
+	return (enum deploy_sni)which(sni_words, conf->sni);
 }
+
+enum deploy_dane deploy_conf_dane(const struct deploy_conf *conf)
+{
+	return (enum deploy_dane)which(dane_words, conf->dane);
+}
+
+/* --- all of them --- */
 
 /* clang-format off */
 #define SETTING(section, key, member, type, may_be_empty, default_text) \
@@ -69,6 +103,16 @@ static const struct conf_setting settings[] = {
 	  endpoints_check, "" },
 	SETTING("verify", "timeout", verify_timeout, CONF_DURATION, false, "10s"),
 	SETTING("verify", "settle", settle, CONF_DURATION, false, "10s"),
+	{ "dane", "dane", CONF_TEXT, false, offsetof(struct deploy_conf, dane), check_dane,
+	  "auto" },
+	SETTING("dane", "hold_until_days_left", hold_until_days_left, CONF_NUMBER, false, "7"),
+	{ "dane", "resolver", CONF_TEXT, true, offsetof(struct deploy_conf, resolver),
+	  dane_check_resolver, "" },
+	{ "dane", "names", CONF_WORDS, true, offsetof(struct deploy_conf, dane_names),
+	  dane_check_names, "" },
+	{ "dane", "ports", CONF_WORDS, false, offsetof(struct deploy_conf, dane_ports),
+	  dane_check_ports, "25" },
+	SETTING("dane", "timeout", dane_timeout, CONF_DURATION, false, "10s"),
 	SETTING("state", "dir", state_dir, CONF_PATH, false, "/var/lib/mailcow-cert-deploy"),
 	SETTING("monitoring", "metrics", metrics, CONF_PATH, true, ""),
 };

@@ -6,6 +6,7 @@
 #include "certsync/journal.h"
 #include "certsync/text.h"
 #include "deploy.h"
+#include "gate.h"
 #include "overview.h"
 #include "run.h"
 
@@ -74,6 +75,52 @@ static enum outcome say(struct situation *situation, bool install)
 			       fingerprint);
 }
 
+/* Is what was chosen installed for good, although something else may be wrong? */
+static bool is_deployed(enum outcome outcome)
+{
+	return !outcome_failed(outcome) || outcome == OUTCOME_ENDPOINT_DOWN ||
+	       outcome == OUTCOME_SNI_SHADOWED || outcome == OUTCOME_DANE_OVERRIDDEN;
+}
+
+/*
+ * What is staged is held back, ${held} for the reason recorded: what is installed is to be served
+ * meanwhile.
+ */
+static enum outcome keep_installed(struct situation *situation, enum outcome held)
+{
+	char reason[OUTCOME_REASON_MAX];
+
+	snprintf(reason, sizeof(reason), "%s", outcome_reason(held));
+	if (situation->options->dry_run)
+		return outcome_because(OUTCOME_DRY_RUN, "dry run: would hold %s back: %s",
+				       situation->staging.pair.judged.fingerprint, reason);
+	/* What is wrong with it, the services had better not load. */
+	if (!outcome_failed((enum outcome)situation->installed.judged.good))
+		journal_outcome(deploy_installed(situation));
+	return outcome_because(held, "%s", reason);
+}
+
+/* Install what is staged, if it may be. */
+static enum outcome install_staged(struct situation *situation)
+{
+	_cleanup_(gate_clear) struct gate gate = { .sightings = NULL };
+	enum outcome outcome = gate_pass(situation, &gate);
+
+	if (gate_holds(outcome))
+		return keep_installed(situation, outcome);
+	if (outcome_failed(outcome))
+		return outcome;
+	if (situation->options->dry_run)
+		return say(situation, true);
+	outcome = deploy_staged(situation);
+	if (is_deployed(outcome))
+		gate_passed(situation, &gate);
+	if (!gate.overridden[0] || outcome_failed(outcome))
+		return outcome;
+	journal_outcome(outcome);
+	return outcome_because(OUTCOME_DANE_OVERRIDDEN, "installed although %s", gate.overridden);
+}
+
 static enum outcome carry_out(struct situation *situation)
 {
 	bool staged = pair_is_whole(&situation->staging.pair);
@@ -89,9 +136,9 @@ static enum outcome carry_out(struct situation *situation)
 		outcome = situation_look(situation, NULL);
 	if (outcome_failed(outcome))
 		return outcome;
-	if (situation->options->dry_run)
-		return say(situation, install);
-	return install ? deploy_staged(situation) : deploy_installed(situation);
+	if (install)
+		return install_staged(situation);
+	return situation->options->dry_run ? say(situation, false) : deploy_installed(situation);
 }
 
 /* What was refused makes every run fail until a good one comes, whatever else there was to do. */
@@ -99,13 +146,6 @@ static enum outcome refuse(const struct situation *situation)
 {
 	return outcome_because(situation->staging.rejected, "refused: %s",
 			       situation->staging.reason);
-}
-
-/* Is what was chosen installed for good, although something else may be wrong? */
-static bool is_deployed(enum outcome outcome)
-{
-	return !outcome_failed(outcome) || outcome == OUTCOME_ENDPOINT_DOWN ||
-	       outcome == OUTCOME_SNI_SHADOWED;
 }
 
 /*

@@ -7,6 +7,7 @@
 #include "conf_value.h"
 
 #define PORT_MAX        65535
+#define NUMBER_MAX      9999
 #define DNS_NAME_MAX    253 /* RFC 1035 2.3.4 without the length octets */
 #define DNS_LABEL_MAX   63
 #define DURATION_MAX_MS (24L * 60 * 60 * 1000)
@@ -16,7 +17,8 @@
 
 bool conf_value_is_text(enum conf_type type)
 {
-	return type != CONF_PORT && type != CONF_DURATION && type != CONF_SWITCH;
+	return type != CONF_PORT && type != CONF_NUMBER && type != CONF_DURATION &&
+	       type != CONF_SWITCH;
 }
 
 static bool is_printable(const char *text)
@@ -144,20 +146,20 @@ static const char *store_words(char **place, const char *text)
 	return NULL;
 }
 
-static const char *store_port(int *place, const char *text)
+/* A whole number from ${least} to ${most}; false: ${text} is none. */
+static bool parse_number(const char *text, long least, long most, int *place)
 {
-	static const char wanted[] = "a port number from 1 to 65535";
 	char *end;
 	long number;
 
 	if (!isdigit((unsigned char)*text))
-		return wanted;
+		return false;
 	errno = 0;
 	number = strtol(text, &end, 10);
-	if (*end || errno || number < 1 || number > PORT_MAX)
-		return wanted;
+	if (*end || errno || number < least || number > most)
+		return false;
 	*place = (int)number;
-	return NULL;
+	return true;
 }
 
 static const char *store_duration(int *place, const char *text)
@@ -224,7 +226,11 @@ const char *conf_value_store(const struct conf_setting *setting, const char *tex
 	case CONF_WORDS:
 		return store_words(place, text);
 	case CONF_PORT:
-		return store_port(place, text);
+		return parse_number(text, 1, PORT_MAX, place) ? NULL
+							      : "a port number from 1 to 65535";
+	case CONF_NUMBER:
+		return parse_number(text, 0, NUMBER_MAX, place) ? NULL
+								: "a whole number from 0 to 9999";
 	case CONF_DURATION:
 		return store_duration(place, text);
 	case CONF_SWITCH:

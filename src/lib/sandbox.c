@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -118,6 +119,12 @@ static const int conversing[] = {
 	SCMP_SYS(nanosleep),
 };
 
+/* And to ask a resolver. */
+static const int looking_up[] = {
+	SCMP_SYS(sendmmsg),
+	SCMP_SYS(recvmsg),
+};
+
 /* What only somebody who has taken the process over would ask for. */
 static const int never[] = {
 	SCMP_SYS(execve),
@@ -163,22 +170,23 @@ static int add_memory(scmp_filter_ctx filter)
 					      &no_exec);
 }
 
-/* Connections by TCP. */
-static int add_sockets(scmp_filter_ctx filter)
+/* Sockets for connections, or for datagrams. */
+static int add_sockets(scmp_filter_ctx filter, int type)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && !error; i++) {
-		const struct scmp_arg_cmp tcp[] = {
+		const struct scmp_arg_cmp internet[] = {
 			{ .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)families[i] },
 			{ .arg = 1,
 			  .op = SCMP_CMP_MASKED_EQ,
 			  .datum_a = UINT32_MAX & ~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC),
-			  .datum_b = SOCK_STREAM },
+			  .datum_b = (scmp_datum_t)type },
 		};
 
-		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, tcp);
+		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+					       internet);
 	}
 	return error;
 }
@@ -197,10 +205,18 @@ static int build_filter(scmp_filter_ctx filter, enum sandbox kind)
 		error = ADD_ALL(filter, SCMP_ACT_ALLOW, computing);
 	if (!error)
 		error = add_memory(filter);
-	if (!error && kind == SANDBOX_CONVERSE)
+	if (!error && kind != SANDBOX_COMPUTE)
 		error = ADD_ALL(filter, SCMP_ACT_ALLOW, conversing);
-	if (!error && kind == SANDBOX_CONVERSE)
-		error = add_sockets(filter);
+	if (!error && kind != SANDBOX_COMPUTE)
+		error = add_sockets(filter, SOCK_STREAM);
+	if (!error && kind == SANDBOX_LOOK_UP)
+		error = ADD_ALL(filter, SCMP_ACT_ALLOW, looking_up);
+	if (!error && kind == SANDBOX_LOOK_UP)
+		error = add_sockets(filter, SOCK_DGRAM);
+	/* How long the datagram is that has come. */
+	if (!error && kind == SANDBOX_LOOK_UP)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					 SCMP_A1(SCMP_CMP_EQ, FIONREAD));
 	return error;
 }
 

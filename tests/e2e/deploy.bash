@@ -73,7 +73,7 @@ deploy_setup() {
 }
 
 # configure [LINE...]: the configuration, with further lines at its end. What is served is looked at only
-# where VERIFY=on: most trees here are not the one that the services serve.
+# where VERIFY=on: most trees here are not the one that the services serve. DNS is asked only where DANE=auto or so.
 configure() {
 	cat >"$CONF" <<-CONF
 		[mailcow]
@@ -83,6 +83,8 @@ configure() {
 		dir = $STAGING
 		[verify]
 		verify = ${VERIFY:-off}
+		[dane]
+		dane = ${DANE:-off}
 		[state]
 		dir = $STATE
 	CONF

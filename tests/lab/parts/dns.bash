@@ -283,8 +283,12 @@ dns_clear() {
 	# The directory comes from outside: never clear away one that is not ours.
 	[ -f "$DNS/port" ] || rmdir "$DNS" 2>/dev/null || die "$DNS is there, but is not of 'dns up'"
 	[ -e "$DNS" ] || return 0
-	process_stop "$DNS/nsd.record"
-	process_stop "$DNS/unbound.record"
+	local server
+	for server in nsd unbound; do
+		# What started it, and was stalled with it, would never see its end.
+		! process_alive "$DNS/$server.record" || dns_resume "$server"
+		process_stop "$DNS/$server.record"
+	done
 	# The mark goes last, so that a clearing that was cut short can be taken up.
 	find "$DNS" -xdev -mindepth 1 ! -path "$DNS/port" ! -path "$DNS/lock" -delete
 	rm -f "$DNS/lock" "$DNS/port"
