@@ -214,7 +214,7 @@
 	  "Check free space and quota of the staging directory's file system there (df, quota).") \
 	X(NOT_PROPAGATED, EX_UNAVAILABLE, LOG_ERR, OUTCOME_BY_PUSH, "c4f3d444ec1d498dad5b41f87b55ecf5", \
 	  "The mail host does not serve the certificate that was pushed", \
-	  "On the mail host, see what 'certdeploy check' and 'journalctl -u mailcow-cert-deploy' say; each run pushes the certificate again.") \
+	  "On the mail host, see what 'certdeploy check' and 'journalctl -u mailcow-cert-deploy' say, such as that it is held back until its TLSA record is there; each run pushes the certificate again.") \
 	X(INTERRUPTED, EX_TEMPFAIL, LOG_WARNING, OUTCOME_BY_PUSH, "9ad702e44dd747b8a3cd05deb24c226a", \
 	  "The run was interrupted before the certificate was pushed", \
 	  "Run again; nothing was left behind that would be deployed.") \

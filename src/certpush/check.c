@@ -193,6 +193,23 @@ static void judge_served(struct check *check)
 	}
 }
 
+/* Where a record pins the key that is served, one for the new key has to come first (RFC 7671 8.1).
+ */
+static void judge_key(struct check *check)
+{
+	const char *spki = bundle_spki(check->lineage.bundle);
+
+	if (check->served.state != SERVED_OTHER || !strcmp(check->served.spki, spki))
+		return;
+	findings_add(&check->findings, "key", VERDICT_WARNING,
+		     "the lineage has another key than the one that is served: its TLSA record is "
+		     "'3 1 1 %s'",
+		     spki);
+	findings_advise(&check->findings,
+			"If TLSA records are published for the mail host, publish this one beside "
+			"the old one: the certificate is not deployed without it.");
+}
+
 static enum outcome read_state(struct check *check)
 {
 	_cleanup_(fd_closep) int state = -1;
@@ -221,10 +238,12 @@ static void look_at_served(struct check *check)
 		outcome = served_ask(&check->conf, bundle_fingerprint(check->lineage.bundle),
 				     &check->served);
 	check->asked = !outcome_failed(outcome);
-	if (check->asked)
+	if (check->asked) {
 		judge_served(check);
-	else
+		judge_key(check);
+	} else {
 		findings_fail(&check->findings, "served", outcome);
+	}
 }
 
 /* --- all together --- */

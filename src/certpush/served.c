@@ -44,6 +44,7 @@ void served_judge(const struct wire_answer answers[static SERVED_QUESTIONS],
 			served->state = SERVED_OTHER;
 			memcpy(served->fingerprint, answer->fingerprint,
 			       sizeof(served->fingerprint));
+			memcpy(served->spki, answer->spki, sizeof(served->spki));
 			served->not_before = answer->not_before;
 			served->to = to[i];
 		}

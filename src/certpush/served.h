@@ -34,6 +34,7 @@ struct served {
 	char endpoint[SERVED_ENDPOINT_LEN + 1];
 	/* Of SERVED_OTHER: the other one, and to whom; "": to all, " with SNI", " without SNI". */
 	char fingerprint[BUNDLE_FINGERPRINT_LEN + 1];
+	char spki[BUNDLE_SPKI_LEN + 1];
 	time_t not_before;
 	const char *to;
 	/* To each: the one it is served, "" if it could not be asked. */

@@ -196,6 +196,8 @@ static int add_sockets(scmp_filter_ctx filter, int type)
 
 static int build_filter(scmp_filter_ctx filter, enum sandbox kind)
 {
+	/* How long is the datagram that has come? */
+	const struct scmp_arg_cmp how_much = { .arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD };
 	/* The resolver's threads as well, if one is still waiting for an answer. */
 	int error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 
@@ -213,10 +215,9 @@ static int build_filter(scmp_filter_ctx filter, enum sandbox kind)
 		error = ADD_ALL(filter, SCMP_ACT_ALLOW, looking_up);
 	if (!error && kind == SANDBOX_LOOK_UP)
 		error = add_sockets(filter, SOCK_DGRAM);
-	/* How long the datagram is that has come. */
 	if (!error && kind == SANDBOX_LOOK_UP)
-		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-					 SCMP_A1(SCMP_CMP_EQ, FIONREAD));
+		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+					       &how_much);
 	return error;
 }
 

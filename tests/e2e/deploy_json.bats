@@ -4,8 +4,14 @@
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own, and what it sets is for it alone
 
 load deploy
+load dane
 
 bats_require_minimum_version 1.5.0
+
+setup_file() {
+	deploy_setup_file
+	dane_setup_file 2330
+}
 
 setup() {
 	export VERIFY=on
@@ -16,12 +22,13 @@ setup() {
 }
 
 teardown_file() {
+	dns down
 	put_lab_tree_back
 }
 
-# json FILE STATUS: what a check prints
+# json FILE STATUS [COMMAND]: what a check prints
 json() {
-	run --separate-stderr -"$2" "$PROGRAM" -c "$CONF" check --json
+	run --separate-stderr -"$2" "$PROGRAM" -c "$CONF" "${3:-check}" --json
 	printf '%s\n' "$output" >"$BATS_TEST_TMPDIR/$1.json"
 }
 
@@ -32,6 +39,23 @@ json() {
 	printf '%s\n' '[mailcow]' 'services = postfix-mailcow dovecot-mailcow' '[verify]' 'endpoints = pop3=127.0.0.1:1' >>"$CONF"
 	json stale-down-skipped 2
 	jq -e '[.endpoints[].state] | unique == ["down", "skipped", "stale"]' "$BATS_TEST_TMPDIR/stale-down-skipped.json"
+	# TLSA records, of which one can be used, and a name that cannot be looked up.
+	DANE=auto
+	use_lab_tree
+	put_installed "$PAIRS/current"
+	printf '%s\n' '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" 'names = mail.example.org bogus.example' >>"$CONF"
+	publish "_25._tcp.mail $(tlsa "$PAIRS/current/leaf.pem")" '_25._tcp.mail TLSA 1 1 1 00'
+	everybody_reloads
+	json tlsa 1
+	jq -e '.tlsa.published[0].records | map(.usable) | sort == [false, true]' "$BATS_TEST_TMPDIR/tlsa.json"
+	json only-tlsa 1 tlsa
+	# Where no run has noted the time, each look begins to count.
+	cmp <(jq '.tlsa | del(.. | .known_from?)' "$BATS_TEST_TMPDIR/tlsa.json") \
+		<(jq '.tlsa | del(.. | .known_from?)' "$BATS_TEST_TMPDIR/only-tlsa.json")
+	jq -e '[.version, .status, .summary, .hostname, .checks] | all' "$BATS_TEST_TMPDIR/only-tlsa.json"
+	mv "$BATS_TEST_TMPDIR/only-tlsa.json" "$BATS_TEST_TMPDIR/only-tlsa"
+	DANE=off
+	use_lab_tree
 	rm "$SSL"/*.pem
 	json nothing-installed 2
 	echo nonsense >>"$CONF"

@@ -30,10 +30,11 @@ row() {
 	}
 }
 
-# only_broken NAME STATUS-WORD TEXT: that row is the only one that is not OK, but for those not reached
+# only_broken NAME STATUS-WORD TEXT: that row is the only one that is not OK, but for those not reached, and for the
+# key, which is another one wherever another certificate is served here
 only_broken() {
 	row "$@"
-	[ "$(sed 1,2d <<<"$output" | grep -cE '^[a-z ]+  +(WARNING|CRITICAL|UNKNOWN)  ')" -eq 1 ]
+	[ "$(sed '1,2d; /^key  */d' <<<"$output" | grep -cE '^[a-z ]+  +(WARNING|CRITICAL|UNKNOWN)  ')" -eq 1 ]
 	[[ ${lines[0]} == "CERTPUSH $2 - $1: "*"$3"* ]]
 }
 
@@ -298,7 +299,7 @@ not_reached() {
 	expect 0
 	mkdir -p "$root/data/assets/ssl"
 	cp "$LAB_MAILCOW/mailcow.conf" "$root/"
-	printf '[mailcow]\nroot = %s\nhostname = mail.example.org\ndocker = %s\n[staging]\ndir = %s\n[state]\ndir = %s\n' \
+	printf '[mailcow]\nroot = %s\nhostname = mail.example.org\ndocker = %s\n[dane]\ndane = off\n[staging]\ndir = %s\n[state]\ndir = %s\n' \
 		"$root" "$LAB_DOCKER" "$STAGING" "$BATS_TEST_TMPDIR/deploy-state" >"$BATS_TEST_TMPDIR/deploy.conf"
 	run timeout -k 5 50 "$deploy" -c "$BATS_TEST_TMPDIR/deploy.conf"
 	expect 66 "$STAGING"
@@ -353,6 +354,23 @@ not_reached() {
 	check
 	expect 2
 	only_broken served CRITICAL 'issued 24 hours ago and not pushed'
+}
+
+@test "another key than the one served is a WARNING, with the TLSA record to publish; the same key is none" {
+	local pair=$BATS_TEST_TMPDIR/same-key hash
+	make_pair "$pair" from='2 hours ago' key_of="$PAIRS/mail"
+	lineage npm-5 "$pair"
+	check
+	expect 1
+	! grep -q '^key ' <<<"$output"
+	lineage npm-5 "$PAIRS/newer"
+	pushed_since "$PAIRS/newer" '12 minutes ago'
+	check
+	expect 1
+	hash=$(openssl x509 -noout -pubkey -in "$PAIRS/newer/leaf.pem" | openssl pkey -pubin -outform DER |
+		sha256sum | cut -d' ' -f1)
+	row key WARNING "'3 1 1 $hash'"
+	grep -q '^key: .*beside the old one' <<<"$output"
 }
 
 @test "what is served although it is not known to have been pushed is in order" {
@@ -410,7 +428,7 @@ not_reached() {
 	[ "$(jq -r .endpoint <<<"$output")" = "$ENDPOINT" ]
 	[ "$(jq -r .served_sha256 <<<"$output")" = "$FINGERPRINT" ]
 	[ "$(jq -r '[.checks[] | .check + "=" + (.status // "null")] | join(" ")' <<<"$output")" = \
-		'lineage=OK pair=OK days left=WARNING settings=OK sshd=OK host key=CRITICAL login=null sftp=null staging=null served=CRITICAL' ]
+		'lineage=OK pair=OK days left=WARNING settings=OK sshd=OK host key=CRITICAL login=null sftp=null staging=null served=CRITICAL key=WARNING' ]
 	[[ $(jq -r '.checks[] | select(.check == "host key") | .advice' <<<"$output") == *ssh-keygen* ]]
 }
 

@@ -53,6 +53,9 @@ static void check(enum conf_type type, const union value *value)
 	case CONF_PORT:
 		must(value->number >= 1 && value->number <= 65535);
 		break;
+	case CONF_NUMBER:
+		must(value->number >= 0 && value->number <= 9999);
+		break;
 	case CONF_DURATION:
 		must(value->number >= 1 && value->number <= A_DAY_MS);
 		break;

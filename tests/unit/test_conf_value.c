@@ -133,6 +133,19 @@ static void anything_else_is_no_port(void **state)
 	numbers_are_refused(CONF_PORT, texts, "a port number from 1 to 65535");
 }
 
+static void numbers_from_0_to_9999_are_taken(void **state)
+{
+	static const char *const texts[] = {
+		"10000", "-1", "+7", "7d", "0x7", "seven", "7.5", NULL
+	};
+
+	(void)state;
+	number_becomes(CONF_NUMBER, "0", 0);
+	number_becomes(CONF_NUMBER, "7", 7);
+	number_becomes(CONF_NUMBER, "9999", 9999);
+	numbers_are_refused(CONF_NUMBER, texts, "a whole number from 0 to 9999");
+}
+
 static void durations_are_kept_in_milliseconds(void **state)
 {
 	(void)state;
@@ -415,6 +428,7 @@ int main(void)
 		cmocka_unit_test(a_switch_is_on_or_off),
 		cmocka_unit_test(ports_from_1_to_65535_are_taken),
 		cmocka_unit_test(anything_else_is_no_port),
+		cmocka_unit_test(numbers_from_0_to_9999_are_taken),
 		cmocka_unit_test(durations_are_kept_in_milliseconds),
 		cmocka_unit_test(a_duration_needs_a_number_and_a_unit_within_a_day),
 		cmocka_unit_test(texts_are_kept_as_they_are),
