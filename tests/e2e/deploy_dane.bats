@@ -2,6 +2,7 @@
 # A new key is installed when those who send mail by DANE know of its TLSA record, and not before: a real signed
 # zone, a real validating resolver.
 
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own, and what it sets is for it alone
 load deploy
 load dane
 
@@ -16,7 +17,7 @@ teardown_file() {
 
 setup() {
 	deploy_setup
-	DANE=auto
+	export DANE=auto
 	at_resolver
 	OLD=$(tlsa "$PAIRS/current/leaf.pem")
 	NEW=$(tlsa "$PAIRS/new/leaf.pem")
@@ -59,7 +60,7 @@ at_resolver() {
 
 @test "dane = off: deployed, whatever is published" {
 	publish "_25._tcp.mail $OLD"
-	DANE=off
+	export DANE=off
 	at_resolver
 	put_generation "$PAIRS/new"
 	deployed "$PAIRS/new"
@@ -107,7 +108,7 @@ at_resolver() {
 	put_generation "$PAIRS/new"
 	held "publish '"
 	publish
-	DANE=require
+	export DANE=require
 	at_resolver
 	at 400 held 'dane = require'
 	publish "_25._tcp.mail 86400 $NEW"
@@ -278,14 +279,14 @@ expiring() {
 @test "require: held whatever the time" {
 	expiring
 	publish "_25._tcp.mail $OLD"
-	DANE=require
+	export DANE=require
 	at_resolver
 	put_generation "$PAIRS/new"
 	held "publish '"
 }
 
 @test "require: no records, unusable ones and ones that nobody has validated hold" {
-	DANE=require
+	export DANE=require
 	at_resolver
 	publish
 	put_generation "$PAIRS/new"
@@ -295,7 +296,7 @@ expiring() {
 	at_resolver 'names = mail.insecure.example'
 	printf '%s\n' 'mail A 192.0.2.25' "_25._tcp.mail 60 $NEW" | dns zone insecure.example
 	held 'the resolver has not validated the TLSA records at _25._tcp.mail.insecure.example'
-	DANE=auto
+	export DANE=auto
 	at_resolver 'names = mail.insecure.example'
 	at 61 deployed "$PAIRS/new"
 }

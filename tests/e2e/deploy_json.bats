@@ -40,7 +40,7 @@ json() {
 	json stale-down-skipped 2
 	jq -e '[.endpoints[].state] | unique == ["down", "skipped", "stale"]' "$BATS_TEST_TMPDIR/stale-down-skipped.json"
 	# TLSA records, of which one can be used, and a name that cannot be looked up.
-	DANE=auto
+	export DANE=auto
 	use_lab_tree
 	put_installed "$PAIRS/current"
 	printf '%s\n' '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" 'names = mail.example.org bogus.example' >>"$CONF"
@@ -54,7 +54,7 @@ json() {
 		<(jq '.tlsa | del(.. | .known_from?)' "$BATS_TEST_TMPDIR/only-tlsa.json")
 	jq -e '[.version, .status, .summary, .hostname, .checks] | all' "$BATS_TEST_TMPDIR/only-tlsa.json"
 	mv "$BATS_TEST_TMPDIR/only-tlsa.json" "$BATS_TEST_TMPDIR/only-tlsa"
-	DANE=off
+	export DANE=off
 	use_lab_tree
 	rm "$SSL"/*.pem
 	json nothing-installed 2

@@ -362,7 +362,7 @@ not_reached() {
 	lineage npm-5 "$pair"
 	check
 	expect 1
-	! grep -q '^key ' <<<"$output"
+	[ "$(grep -c '^key ' <<<"$output")" -eq 0 ]
 	lineage npm-5 "$PAIRS/newer"
 	pushed_since "$PAIRS/newer" '12 minutes ago'
 	check
