@@ -102,6 +102,12 @@ static bool take_records(ns_msg *message, const char *owner, struct lookup_answe
 	return true;
 }
 
+/* By their numbers first. */
+static int compare(const void *one, const void *other)
+{
+	return memcmp(one, other, sizeof(struct tlsa_record));
+}
+
 void lookup_parse(const unsigned char *message, size_t len, const char *name,
 		  struct lookup_answer *answer)
 {
@@ -118,10 +124,13 @@ void lookup_parse(const unsigned char *message, size_t len, const char *name,
 	/* It stands in the header, as a bit that older headers have no name for (RFC 4035 3.2.3).
 	 */
 	answer->authenticated = ((const HEADER *)message)->ad;
-	if (take_records(&parsed, owner, answer))
-		answer->result = answer->count ? LOOKUP_FOUND : LOOKUP_NONE;
-	else
+	if (!take_records(&parsed, owner, answer)) {
 		answer->count = 0;
+		return;
+	}
+	answer->result = answer->count ? LOOKUP_FOUND : LOOKUP_NONE;
+	/* Resolvers shuffle them; people compare what they see with what they have seen. */
+	qsort(answer->record, answer->count, sizeof(answer->record[0]), compare);
 }
 
 void lookup_alias(const unsigned char *message, size_t len, const char *host,
