@@ -36,6 +36,19 @@ asked() {
 	[[ $output == *NXDOMAIN*' ad '* ]]
 }
 
+@test 'one more resolver answers on port 53, and has a cache of its own' {
+	local address=127.$((DNS_PORT / 256)).$((DNS_PORT % 256)).53
+	dns resolver "$address"
+	run dig @"$address" +time=5 +tries=1 mail.example.org A
+	[[ $output == *'flags: qr rd ra ad;'*192.0.2.25* ]]
+	dns zone <<<'mail A 192.0.2.26'
+	dns flush
+	run dig @"$address" +short +time=5 +tries=1 mail.example.org A
+	[ "$output" = 192.0.2.25 ]
+	run asked mail.example.org A
+	[[ $output == *192.0.2.26 ]]
+}
+
 @test 'an answer from an unsigned zone is not authenticated' {
 	run asked insecure.example TXT
 	[[ $output == *NOERROR*'"not signed"' ]]

@@ -45,11 +45,11 @@ dns_serves() { # ZONE SERIAL
 }
 
 dns_answers() {
-	dns_serves example.org "$(cat "$DNS/zones/example.org.serial")" && dns_resolves
+	dns_serves example.org "$(cat "$DNS/zones/example.org.serial")" && dns_resolves 127.0.0.1 $((DNS_PORT + 1))
 }
 
-dns_resolves() {
-	dig @127.0.0.1 -p $((DNS_PORT + 1)) +time=1 +tries=1 example.org SOA 2>/dev/null | grep -q '^;; flags:.* ad[ ;]'
+dns_resolves() { # ADDRESS PORT
+	dig @"$1" -p "$2" +time=1 +tries=1 example.org SOA 2>/dev/null | grep -q '^;; flags:.* ad[ ;]'
 }
 
 dns_running() {
@@ -143,6 +143,28 @@ dns_control() {
 dns_flush() {
 	dns_control flush_zone .
 	dns_control flush_infra all
+}
+
+# For programs that know no other port, and for what must not share the other one's cache.
+dns_resolver() { # ADDRESS
+	local name=unbound-$1
+	case $1 in
+	127.*) ;;
+	*) die "not an address of this machine's own: $1" ;;
+	esac
+	process_gone "$DNS/$name.record" || return 0
+	sed -e "s/^  interface: .*/  interface: $1@53/" -e 's/^  control-enable: yes/  control-enable: no/' \
+		-e '/^  control-interface:/d' "$DNS/unbound.conf" >"$DNS/$name.conf"
+	process_spawn_apart "$DNS/$name.record" "$DNS/$name.log" : "$DNS/unbound" -d -c "$DNS/$name.conf"
+	if ! wait_for 10 dns_resolver_settled "$1" || ! dns_resolves "$1" 53; then
+		tail -n 5 "$DNS/$name.log" >&2
+		die "no answers on port 53 of $1, see $DNS/$name.log"
+	fi
+}
+
+# Either way, as above.
+dns_resolver_settled() { # ADDRESS
+	dns_resolves "$1" 53 || process_gone "$DNS/unbound-$1.record"
 }
 
 # dns_signal SIGNAL nsd|unbound: each was made the leader of a session, and of its group, by process_spawn_apart.
@@ -283,11 +305,13 @@ dns_clear() {
 	# The directory comes from outside: never clear away one that is not ours.
 	[ -f "$DNS/port" ] || rmdir "$DNS" 2>/dev/null || die "$DNS is there, but is not of 'dns up'"
 	[ -e "$DNS" ] || return 0
-	local server
+	local server record
 	for server in nsd unbound; do
 		# What started it, and was stalled with it, would never see its end.
 		! process_alive "$DNS/$server.record" || dns_resume "$server"
-		process_stop "$DNS/$server.record"
+	done
+	for record in "$DNS"/*.record; do
+		process_stop "$record"
 	done
 	# The mark goes last, so that a clearing that was cut short can be taken up.
 	find "$DNS" -xdev -mindepth 1 ! -path "$DNS/port" ! -path "$DNS/lock" -delete
