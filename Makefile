@@ -174,12 +174,12 @@ deb:
 
 # --- trying and testing: as root, for the lab's servers ---
 
-demo:
-	@[ "$$(id -u)" = 0 ] || { echo "The demo starts servers and needs root: sudo make demo" >&2; exit 1; }
+demo demo-dane:
+	@[ "$$(id -u)" = 0 ] || { echo "The demo starts servers and needs root: sudo make $@" >&2; exit 1; }
 	tests/packages build lab
 	$(MAKE) --no-print-directory all
 	@chown -R --reference=Makefile $(B)
-	tests/demo
+	tests/$@
 
 check:
 	tests/packages build check lab deb
@@ -249,7 +249,7 @@ coverage:
 clean:
 	rm -rf $(B)
 
-.PHONY: all install uninstall deb demo check bench unit fuzz fuzzers fuzz-targets torture coverage clean
+.PHONY: all install uninstall deb demo demo-dane check bench unit fuzz fuzzers fuzz-targets torture coverage clean
 .DELETE_ON_ERROR:
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
