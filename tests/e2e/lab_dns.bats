@@ -5,7 +5,7 @@ setup_file() {
 	DNS_DIR=$(mktemp -d /var/tmp/lab-dns.XXXXXX)
 	DNS_PORT=$((${LAB_PORT_BASE:-20000} + 2300))
 	export DNS_DIR DNS_PORT
-	dns up "$DNS_PORT"
+	dns up "$DNS_PORT" 3>&-
 }
 
 teardown_file() {
@@ -142,11 +142,11 @@ asked() {
 }
 
 @test 'up again changes nothing, and starts anew what was half dead' {
-	dns up "$DNS_PORT"
+	dns up "$DNS_PORT" 3>&-
 	run asked mail.example.org A
 	[[ $output == *192.0.2.25 ]]
 	kill -KILL "$(cut -d' ' -f1 "$DNS_DIR/nsd.record")"
-	dns up "$DNS_PORT"
+	dns up "$DNS_PORT" 3>&-
 	run asked example.org SOA
 	[[ $output == *' ad '* ]]
 }
