@@ -32,7 +32,7 @@ LIB_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/lib/*.c))
 PUSH_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certpush/*.c))
 DEPLOY_OBJECTS = $(patsubst %.c,$(B)/%.o,$(wildcard src/certdeploy/*.c))
 PROGRAMS = $(B)/certpush $(B)/certdeploy
-SCRIPTS = contrib/setup-npm-host contrib/setup-mailcow-host contrib/certsync-notify
+SCRIPTS = contrib/setup-npm-host contrib/setup-mailcow-host contrib/certsync-notify contrib/mail-audit
 COMMANDS = $(notdir $(PROGRAMS) $(SCRIPTS))
 MAN_PAGES = $(addprefix $(B)/man/,certsync.conf.5 certsync.7 $(addsuffix .8,$(COMMANDS)))
 COMPLETIONS = $(addprefix $(B)/completion/bash/,$(COMMANDS)) $(addprefix $(B)/completion/zsh/_,$(COMMANDS))
@@ -145,7 +145,7 @@ install: all
 	install -m 644 systemd/certsync.sysusers $(DESTDIR)$(SYSUSERSDIR)/certsync.conf
 	install -m 644 systemd/certsync.tmpfiles $(DESTDIR)$(TMPFILESDIR)/certsync.conf
 	install -m 644 $(B)/certsync.catalog $(DESTDIR)$(CATALOGDIR)
-	install -m 644 contrib/push.conf contrib/deploy.conf contrib/notify.conf $(wildcard contrib/prometheus/*) \
+	install -m 644 contrib/push.conf contrib/deploy.conf contrib/notify.conf contrib/audit.conf $(wildcard contrib/prometheus/*) \
 		$(DESTDIR)$(DOCDIR)/examples
 	install -d $(DESTDIR)$(DOCDIR)/examples/wazuh
 	install -m 644 $(WAZUH) $(DESTDIR)$(DOCDIR)/examples/wazuh

@@ -179,10 +179,10 @@ audits() {
 	[ "$status" -eq "$(wc -w <<<"$before")" ]
 	[ "$(jq -r .status <<<"$output")" = "$1" ]
 	if [ $# -eq 1 ]; then
-		[ "$(jq '[.checks[] | select(.status != "OK")] | length' <<<"$output")" -eq 0 ]
+		[ "$(jq '[.checks[] | select(.status != null and .status != "OK")] | length' <<<"$output")" -eq 0 ]
 		return
 	fi
-	[ "$(jq -r '.checks[] | select(.status != "OK") | .status + " " + .check' <<<"$output")" = "$1 $2" ]
+	[ "$(jq -r '.checks[] | select(.status != null and .status != "OK") | .status + " " + .check' <<<"$output")" = "$1 $2" ]
 	jq -r --arg check "$2" '.checks[] | select(.check == $check) | .detail' <<<"$output" | grep -F -- "$3"
 	jq -r --arg check "$2" '.checks[] | select(.check == $check) | .advice' <<<"$output" | grep -F -- "$4"
 	[ "$(jq -r .summary <<<"$output")" = "$2: $(jq -r --arg check "$2" '.checks[] | select(.check == $check) | .detail' <<<"$output")" ]
@@ -190,7 +190,7 @@ audits() {
 
 # setting SECTION LINE: the one of that name takes its place, or joins the others
 setting() {
-	sed -i -E "/^${2%% *} =/d; s#^\[$1\]#&\n$2#" "$CONF"
+	sed -i -E "/^${2%% *} =/d; s@^\[$1\]@&\n$2@" "$CONF"
 	grep -qxF "[$1]" "$CONF" || printf '[%s]\n%s\n' "$1" "$2" >>"$CONF"
 }
 
