@@ -89,6 +89,7 @@ static bool is_deployed(enum outcome outcome)
 static enum outcome keep_installed(struct situation *situation, enum outcome held)
 {
 	char reason[OUTCOME_REASON_MAX];
+	enum outcome outcome = OUTCOME_NOTHING_TO_DO;
 
 	snprintf(reason, sizeof(reason), "%s", outcome_reason(held));
 	if (situation->options->dry_run)
@@ -96,7 +97,9 @@ static enum outcome keep_installed(struct situation *situation, enum outcome hel
 				       situation->staging.pair.judged.fingerprint, reason);
 	/* What is wrong with it, the services had better not load. */
 	if (!outcome_failed((enum outcome)situation->installed.judged.good))
-		journal_outcome(deploy_installed(situation));
+		outcome = deploy_installed(situation);
+	if (outcome != OUTCOME_NOTHING_TO_DO)
+		journal_outcome(outcome);
 	return outcome_because(held, "%s", reason);
 }
 

@@ -12,9 +12,11 @@
 #define FILE_BYTES_MAX ((size_t)1024 * 1024)
 /* No cache keeps anything for longer, whatever the TTL says (RFC 8767 4). */
 #define TTL_MAX ((time_t)7 * 24 * 60 * 60)
-/* Our seconds are cut off, and so are those of a cache, which keeps a set until its last has
- * passed. */
-#define CUT_OFF ((time_t)2)
+/*
+ * Seconds are cut off by us, by the resolvers, and by mail servers, which keep an answer in memory
+ * for one more; and the look-up itself takes time.
+ */
+#define MARGIN ((time_t)10)
 
 /*
  *	{ "names": { NAME: { "ttl": SECONDS, "cached_until": TIME,
@@ -108,7 +110,7 @@ void sightings_freep(struct sightings **sightings)
 static bool is_noted(const json_t *record, time_t now)
 {
 	return json_is_object(record) && get_time(record, "first_seen") <= now &&
-	       get_time(record, "known_from") <= now + TTL_MAX + CUT_OFF;
+	       get_time(record, "known_from") <= now + TTL_MAX + MARGIN;
 }
 
 /* Does ${place} say what was there before? */
@@ -153,8 +155,8 @@ void sightings_note(struct sightings *sightings, const struct lookup_answer *ans
 	/* The set before was there until now at the latest; of one that is not known, as long. */
 	forgotten = now + limited(known ? (unsigned)get_time(place, "ttl") : answer->ttl);
 	if (forgotten > now)
-		forgotten += CUT_OFF;
-	if (get_time(place, "cached_until") <= now + TTL_MAX + CUT_OFF)
+		forgotten += MARGIN;
+	if (get_time(place, "cached_until") <= now + TTL_MAX + MARGIN)
 		forgotten = later(forgotten, get_time(place, "cached_until"));
 	records = json_object();
 	for (size_t i = 0; i < answer->count; i++) {

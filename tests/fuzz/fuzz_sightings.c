@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		return 0;
 	sightings_note(sightings, &answer, NOW);
 	known = sightings_known_from(sightings, NAME, &answer.record[0], &first);
-	must(first <= NOW && known <= NOW + WEEK + 2);
+	must(first <= NOW && known <= NOW + WEEK + 10);
 	must(sightings_hold(sightings, "spki", NOW) <= NOW);
 	must(!outcome_failed(sightings_save(state, sightings)));
 	return 0;
