@@ -6,6 +6,24 @@
 # How long to wait for what must happen soon.
 WITHIN_S=${WITHIN_S:-20}
 
+# documented TEXT...: the commands of README.md and the handbook that have each TEXT in them, one a line: HOST COMMAND
+documented() {
+	local text lines
+	lines=$("$TOP/tests/documented" "$TOP/README.md" "$TOP/man/certsync.7") || return
+	for text; do
+		lines=$(grep -F -- "$text" <<<"$lines") || return
+	done
+	awk '!seen[$0]++' <<<"$lines"
+}
+
+# typed HOST COMMAND: a command of the documentation, written as there, was run; `make check` looks for each of them.
+typed() { printf '%s\n' "$*" >>"${CERTSYNC_TYPED:-/dev/null}"; }
+
+# here BUILD COMMAND: run it where certsync is built, with what was built in BUILD for the tests
+here() {
+	(cd "$TOP" && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS B="$1" bash -c "$2") && typed here "$2"
+}
+
 # await COMMAND...: until it succeeds, or the test fails
 await() {
 	local end=$((SECONDS + WITHIN_S))

@@ -42,7 +42,8 @@ admit() {
 
 # The example that is shipped, with the places that this lab has.
 inventory() {
-	cp "$TOP/contrib/ansible/inventory.example.yml" "$BATS_FILE_TMPDIR/inventory.yml"
+	cp -R "$TOP/contrib/ansible" "$BATS_FILE_TMPDIR"
+	cp "$TOP/contrib/ansible/inventory.example.yml" "$BATS_FILE_TMPDIR/ansible/inventory.yml"
 	cat >"$BATS_FILE_TMPDIR/ansible.cfg" <<-END
 		[defaults]
 		nocolor = true
@@ -62,11 +63,15 @@ inventory() {
 	END
 }
 
-# play [ARGUMENT...]: the playbook, from a machine on the hosts' network
+# play [ARGUMENT...]: the playbook, as the handbook has it run, from a machine on the hosts' network
 play() {
-	ANSIBLE_CONFIG=$BATS_FILE_TMPDIR/ansible.cfg ANSIBLE_HOME=$BATS_FILE_TMPDIR/ansible \
-		hosts net npm ansible-playbook -i "$BATS_FILE_TMPDIR/inventory.yml" -e "@$BATS_FILE_TMPDIR/vars.yml" "$@" \
-		"$TOP/contrib/ansible/playbook.yml"
+	local command
+	command=$(documented ansible-playbook) && command=${command#here }
+	(
+		cd "$BATS_FILE_TMPDIR/ansible" || exit
+		export ANSIBLE_CONFIG=$BATS_FILE_TMPDIR/ansible.cfg ANSIBLE_HOME=$BATS_FILE_TMPDIR/home
+		hosts net npm bash -c "$command \"\$@\"" bash -e "@$BATS_FILE_TMPDIR/vars.yml" "$@"
+	) && typed here "$command"
 }
 
 # recap HOST: what Ansible counted there

@@ -130,20 +130,3 @@ pair() {
 first() { npm setup-npm-host mail.example.org "$@"; }
 second() { mail sh -c "$(cat "$BATS_FILE_TMPDIR/second") $*"; }
 third() { npm sh -c "$(cat "$BATS_FILE_TMPDIR/third") $*"; }
-
-# commands FILE: what README.md or a man page has somebody type on the hosts, one a line: HOST COMMAND
-commands() {
-	awk '
-		function done() { if (command) print command; command = "" }
-		/^ *(npm|mailcow|standby)[$#] / {
-			done()
-			host = /^ *npm/ ? "npm" : /^ *mailcow/ ? "mail" : "standby"
-			sub(/^ *(npm|mailcow|standby)[$#] +/, "")
-			sub(/^sudo /, "")
-			command = host " " $0
-			next
-		}
-		command && (/^  / && /[^ ]/) { sub(/^ +/, " "); command = command $0; next }
-		{ done() }
-		END { done() }' "$1" | sed 's/ *\\e\{0,1\} / /g'
-}

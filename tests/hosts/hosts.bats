@@ -931,31 +931,63 @@ deploys() {
 
 # --- what is to be typed ---------------------------------------------------------------------------------------
 
-# The documentation's commands, in its order, with this mailcow's and this tree's places, and what the commands before
-# printed in the place of what is left out there. Those with a standby in them are tried by targets.bats.
+# The commands of one page, in its order, with this mailcow's and this tree's places, and what the commands before printed
+# in the place of what is left out there. Those of other tests are left to them.
 try_commands() {
-	local file=$1 host command output status print='' bad=0
-	while read -r host command <&9; do
-		command=${command//\/opt\/mailcow-dockerized/\/mnt\/lab\/mailcow}
-		command=${command//\/etc\/nginx\/letsencrypt/\/mnt\/lab\/npm\/letsencrypt}
+	local file=$1 host line command output status print='' bad=0
+	while read -r host line <&9; do
+		case "$host $line" in
+		here* | *standby* | *'apt install'* | *ufw* | *certsync-notify*) continue ;;
+		esac
+		command=${line//\/etc\/nginx\/letsencrypt/\/mnt\/lab\/npm\/letsencrypt}
 		command=${command//ssh-ed25519 AAAA.../$(npm cut -d' ' -f1,2 /etc/certsync/mailcow_certsync.pub)}
 		command=${command//SHA256:.../$print}
+		before "$command"
 		status=0
-		output=$(hosts exec "$host" bash -o pipefail -c "$command" 2>&1 </dev/null) || status=$?
-		printf '%s: %s\n%s\n' "$host" "$command" "$output"
-		[ "$status" = 0 ] || { echo "it ended with $status"; bad=1; }
 		case $command in
-		setup-mailcow-host*) print=$(printed | sed 's/.*--confirm //') ;;
-		*'-fingerprint'*) [ "$(sed -n 's/.*Fingerprint=//p' <<<"$output")" = "$(source_fingerprint)" ] || bad=1 ;;
-		*'openssl sha256'*) [ "$(uniq <<<"$output" | wc -l)" = 1 ] || bad=1 ;;
-		*sha256sum) [ "${output%% *}" = "$(tlsa)" ] || bad=1 ;;
-		cert*check) [[ $output == CERT*\ OK\ -\ * ]] || bad=1 ;;
-		cert*' -n' | cert*--dry-run) [[ $output == *'nothing to do'* ]] || bad=1 ;;
-		*list-timers*) [[ $output == *mailcow-cert-*.timer* ]] || bad=1 ;;
-		journalctl*) [[ $output == *'nothing to do'* ]] || bad=1 ;;
+		*'docker compose'*) output=$(in_mailcow "$command") || status=$? ;;
+		*)
+			command=${command//\/opt\/mailcow-dockerized/\/mnt\/lab\/mailcow}
+			output=$(hosts exec "$host" bash -o pipefail -c "$command" 2>&1 </dev/null) || status=$?
+			;;
 		esac
-	done 9< <(commands "$file" | grep -v standby)
+		printf '%s: %s\n%s\n' "$host" "$command" "$(tail -n 30 <<<"$output")"
+		[ "$status" = 0 ] || { echo "it ended with $status"; bad=1; }
+		case $command in setup-mailcow-host*) print=$(printed | sed 's/.*--confirm //') ;; esac
+		did "$command" || { echo 'it did something else'; bad=1; }
+		typed "$host" "$line"
+	done 9< <("$TOP/tests/documented" "$file" | uniq)
 	[ "$bad" = 0 ]
+}
+
+# What a command is for.
+before() {
+	case $1 in
+	*'compose restart'*) started_before=$(started) ;;
+	*'compose up'*) lab_docker stop -t 1 "$(container postfix)" >/dev/null ;;
+	pkill*) mail systemd-run -q --uid=certsync sleep infinity ;;
+	esac
+}
+
+# Whether it did what its page says of it.
+did() {
+	case $1 in
+	*'-fingerprint'*) [ "$(sed -n 's/.*Fingerprint=//p' <<<"$output")" = "$(source_fingerprint)" ] ;;
+	*'openssl sha256'*) [ "$(uniq <<<"$output" | wc -l)" = 1 ] ;;
+	'certdeploy tlsa') [[ $output == *" IN TLSA 3 1 1 $(tlsa)"* ]] ;;
+	*--json) [[ $output == *"\"$(tlsa)\""* ]] ;;
+	cert*check) [[ $output == CERT*\ OK\ -\ * ]] ;;
+	cert*' -n' | cert*--dry-run) [[ $output == *'nothing to do'* ]] ;;
+	*list-timers*) [[ $output == *mailcow-cert-*.timer* ]] ;;
+	'journalctl -x') [[ $output == *'Defined-By: certsync'* ]] ;;
+	'journalctl -o verbose') [[ $output == *CERTSYNC_ADVICE=* ]] ;;
+	'journalctl -'*' mailcow-cert-'*) [[ $output == *'nothing to do'* ]] ;;
+	'systemd-analyze security'*) [[ $output =~ 'Overall exposure level for mailcow-cert-'(push|deploy)'.service: '[01]\.[0-9]' ' ]] ;;
+	*'compose restart'*) [ "$(started)" != "$started_before" ] && await served_everywhere "$(source_fingerprint)" ;;
+	*'compose up'*) await served_everywhere "$(source_fingerprint)" ;;
+	*'compose ps') [ "$(grep -cE '(postfix|dovecot|nginx)-mailcow.* Up ' <<<"$output")" = 3 ] ;;
+	pkill*) await gone certsync ;;
+	esac
 }
 
 tlsa() {
@@ -963,18 +995,111 @@ tlsa() {
 		openssl pkey -pubin -outform DER | sha256sum | cut -d' ' -f1
 }
 
+lab_docker() { DOCKER_HOST=unix://$LAB/engine/docker.sock docker "$@"; }
+container() { lab_docker ps -q -f "label=com.docker.compose.service=$1-mailcow"; }
+started() { lab_docker inspect -f '{{.State.StartedAt}}' "$(container dovecot)"; }
+gone() { ! mail pgrep -u "$1"; }
+
+# Compose sees the lab's mailcow where the engine does. Like mailcow's own scripts, we take docker-compose where that is
+# what the distribution has.
+in_mailcow() {
+	local command=${1//\/opt\/mailcow-dockerized/$LAB/mailcow}
+	docker compose version >/dev/null 2>&1 || command=${command//docker compose/docker-compose}
+	(cd "$LAB/mailcow" && DOCKER_HOST=unix://$LAB/engine/docker.sock bash -c "$command" 2>&1 </dev/null)
+}
+
+# The lab has started its containers without Compose: make them anew with it. YAML takes JSON.
+have_composed() {
+	local ids
+	ids=$(lab_docker ps -q)
+	# shellcheck disable=SC2086 # a list
+	lab_docker inspect $ids | jq '{ version: "2.4", services: map({
+		key: .Config.Labels["com.docker.compose.service"],
+		value: {
+			image: .Config.Image, command: .Config.Cmd, hostname: .Config.Hostname, environment: .Config.Env,
+			volumes: .HostConfig.Binds, network_mode: "bridge", restart: "always", stop_grace_period: "1s",
+			ports: (.HostConfig.PortBindings | to_entries | map("\(.value[0].HostIp):\(.value[0].HostPort):\(.key)"))
+		} }) | from_entries }' >"$LAB/mailcow/docker-compose.yml"
+	# shellcheck disable=SC2086 # a list
+	lab_docker rm -f $ids
+	in_mailcow 'docker compose up -d'
+	await served_everywhere "$(source_fingerprint)"
+}
+
 @test "each command of the README and of the handbook does what they say" {
-	undo='mail systemctl stop imaps; npm systemctl reset-failed mailcow-cert-push.service
+	undo='mail systemctl stop imaps; mail rm -f /run/docker.sock; npm systemctl reset-failed mailcow-cert-push.service
 		mail systemctl reset-failed mailcow-cert-deploy.service'
 	npm systemctl reset-failed mailcow-cert-push.service
 	mail systemctl reset-failed mailcow-cert-deploy.service
 	deploys "$(source_fingerprint)"
+	have_composed
+	# for who runs certdeploy by hand
+	mail ln -s /mnt/lab/engine/docker.sock /run/docker.sock
 	# Dovecot is on another port here.
+	serve_imaps
+	for file in README.md man/certsync.7; do
+		try_commands "$TOP/$file"
+	done
+}
+
+serve_imaps() {
 	mail systemd-run -q --unit=imaps openssl s_server -quiet -accept 993 -cert /mnt/lab/mailcow/data/assets/ssl/cert.pem \
 		-key /mnt/lab/mailcow/data/assets/ssl/key.pem
 	await npm openssl s_client -connect mail.example.org:993 </dev/null
-	for file in README.md man/certsync.7; do
-		[ "$(commands "$TOP/$file" | wc -l)" -gt 15 ]
-		try_commands "$TOP/$file"
+}
+
+@test "through firewalls that let nothing out or in, the documented rules let a push and its check" {
+	undo='mail systemctl stop imaps; npm ufw --force reset; mail ufw --force reset'
+	serve_imaps
+	npm sh -c 'ufw default reject outgoing; ufw --force enable'
+	# what Docker does for mailcow's own ports
+	mail sh -c 'ufw default reject incoming; ufw allow 993/tcp; ufw --force enable'
+	local host command rules
+	rules=$(documented ufw)
+	[ "$(wc -l <<<"$rules")" = 2 ]
+	while read -r host command <&9; do
+		# one is not enough
+		run npm certpush --force
+		[ "$status" = 75 ]
+		hosts exec "$host" sh -c "${command/192.0.2.5/192.0.2.10}"
+		typed "$host" "$command"
+	done 9<<<"$rules"
+	npm certpush --force
+	# which has nothing against a port that cannot be asked
+	run npm certpush check
+	echo "$output"
+	[[ ${lines[0]} == 'CERTPUSH OK - '*', served by mail.example.org:993 '* ]]
+}
+
+# in_place_of HOST COMMAND: here, where /usr/local is that of the host
+in_place_of() {
+	# shellcheck disable=SC2016
+	TOP=$TOP CERTSYNC_TYPED=${CERTSYNC_TYPED-} unshare --mount bash -euc '. "$TOP/tests/e2e/common.bash"
+		mount --bind "$1/usr/local" /usr/local
+		here "$2" "$3"' bash "$(hosts root "$1")" "$BATS_RUN_TMPDIR/build" "$2"
+}
+
+installed() { (cd "$(hosts root "$1")/usr/local" && find . -type f | sort); }
+
+@test "what was installed from the sources is taken away and installed again as the README has it" {
+	local host command disable before
+	disable=$(documented 'here systemctl disable')
+	for host in npm mail; do
+		hosts exec $host bash -c "${disable#here }"
+		run hosts exec $host systemctl list-unit-files --no-legend --state=enabled 'mailcow-cert*'
+		[ -z "$output" ]
+		run hosts exec $host systemctl list-units --no-legend --state=active,activating 'mailcow-cert*'
+		[ -z "$output" ]
+		before=$(installed $host)
+		[ "$(wc -l <<<"$before")" -gt 40 ]
+		in_place_of $host "$(documented 'here make uninstall' | cut -d' ' -f2-)"
+		[ -z "$(installed $host)" ]
+		while read -r _ command <&9; do
+			in_place_of $host "$command"
+		done 9< <(documented 'here tests/packages'; documented 'here make && make install')
+		same "$before" "$(installed $host)"
 	done
+	typed here "${disable#here }"
+	npm certpush --version
+	mail certdeploy --version
 }

@@ -15,9 +15,11 @@ ANYBODYS='/tmp /var/tmp /dev/shm /run/lock'
 
 # make_packages DIRECTORY VERSION: out of the sources in DIRECTORY, for the hosts.
 make_packages() {
-	make -s -C "$1" B="$BATS_RUN_TMPDIR/packages-$2" deb
-	mkdir -p "$HOSTS_DIR/share/packages/$2"
-	cp "$BATS_RUN_TMPDIR/packages-$2"/deb/*.deb "$HOSTS_DIR/share/packages/$2"
+	local command
+	command=$(documented 'here make deb')
+	TOP=$1 here "$BATS_RUN_TMPDIR/packages-$2" "${command#here }"
+	mkdir -p "$HOSTS_DIR/share/packages/$2/build/deb"
+	cp "$BATS_RUN_TMPDIR/packages-$2"/deb/*.deb "$HOSTS_DIR/share/packages/$2/build/deb"
 }
 
 # The next version, which has another unit file.
@@ -57,7 +59,7 @@ apt() { hosts exec "$1" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpk
 # install_package HOST PACKAGE first|next
 install_package() {
 	local file
-	file=$(cd "$HOSTS_DIR/share/packages/$3" && ls "$2"_*.deb)
+	file=$(cd "$HOSTS_DIR/share/packages/$3" && ls build/deb/"$2"_*.deb)
 	apt "$1" install "$DEBS/$3/$file"
 }
 
@@ -153,12 +155,15 @@ came_to_its_end() { hosts exec "$1" journalctl -q -o cat -n 1 "_SYSTEMD_UNIT=$2"
 # --- installing ------------------------------------------------------------------------------------------------
 
 @test "packages: each is installed on its host, and nothing is enabled or running" {
-	run install_package npm certpush first
-	echo "$output"
-	[ "$status" = 0 ]
-	run install_package mail certdeploy first
-	echo "$output"
-	[ "$status" = 0 ]
+	local commands
+	commands=$(documented 'apt install')
+	[ "$(wc -l <<<"$commands")" = 2 ]
+	while read -r host command <&9; do
+		run hosts exec "$host" sh -c "cd $DEBS/first && $command" </dev/null
+		echo "$output"
+		[ "$status" = 0 ]
+		typed "$host" "$command"
+	done 9<<<"$commands"
 	for which in "npm $PUSH" "mail $DEPLOY"; do
 		# shellcheck disable=SC2086
 		set -- $which

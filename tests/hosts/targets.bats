@@ -27,8 +27,8 @@ teardown_file() {
 	all_down
 }
 
-# documented HOST TEXT: the command in the handbook for that host that has the text in it, and a standby
-documented() { commands "$TOP/man/certsync.7" | grep standby | sed -n "s/^$1 \(.*$2.*\)/\1/p"; }
+# for_standby HOST TEXT: the command for that host that has the text in it, and a standby
+for_standby() { documented standby "$2" | sed -n "s/^$1 //p"; }
 
 installed() { # HOST DIRECTORY: the fingerprint
 	hosts exec "$1" openssl x509 -noout -fingerprint -sha256 -in "$2/data/assets/ssl/cert.pem" | cut -d= -f2
@@ -53,21 +53,24 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 	run npm sh -c "$(printed)"
 	[ "$status" = 0 ]
 
-	command=$(documented npm '--host')
+	command=$(for_standby npm '--host')
 	[ "$command" = 'setup-npm-host mail.example.org --target standby --host standby.example.org' ]
 	run npm sh -c "$command"
 	[ "$status" = 0 ]
+	typed npm "$command"
 	[[ "$(printed)" == "setup-mailcow-host '$(npm cat /etc/certsync/mailcow_certsync.pub)@standby'" ]]
 	# it is a standby, which the person knows and the command does not
-	[[ "$(documented standby setup-mailcow-host)" == "setup-mailcow-host --standby 'ssh-ed25519 AAAA... mailcow-cert-push@standby'" ]]
+	[[ "$(for_standby standby setup-mailcow-host)" == "setup-mailcow-host --standby 'ssh-ed25519 AAAA... mailcow-cert-push@standby'" ]]
 	command="$(printed | sed 's/setup-mailcow-host/& --standby/') --root /mnt/lab/mailcow"
 	run standby sh -c "$command"
 	[ "$status" = 0 ]
+	typed standby "$(for_standby standby setup-mailcow-host)"
 	fingerprint=$(standby ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d' ' -f2)
-	[ "$(printed)" = "$(documented npm --confirm | sed "s|SHA256:\.\.\.|$fingerprint|")" ]
+	[ "$(printed)" = "$(for_standby npm --confirm | sed "s|SHA256:\.\.\.|$fingerprint|")" ]
 	command=$(printed)
 	run npm sh -c "$command"
 	[ "$status" = 0 ]
+	typed npm "$(for_standby npm --confirm)"
 	[[ $output == *"sudo systemctl start $PUSH@standby.service"* ]]
 	for what in enabled active; do
 		are npm $what {$PUSH,$PUSH@standby}.{timer,path} {$PUSH-check,$PUSH-check@standby}.timer
@@ -124,7 +127,7 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 }
 
 @test "what fails at one mail host does not touch the other" {
-	local fingerprint
+	local command fingerprint
 	undo="npm sed -i '/^host_key/d' /etc/certsync/push.d/standby.conf"
 	npm sed -i '/^host = /a host_key = SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' /etc/certsync/push.d/standby.conf
 	lab renew
@@ -140,6 +143,13 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 	undo=
 	npm systemctl start $PUSH@standby.service
 	await on_standby "$fingerprint"
+	# by hand it is the same
+	command=$(for_standby npm certpush)
+	run npm sh -c "$command"
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *'nothing to do'* ]]
+	typed npm "$command"
 }
 
 @test "a standby that takes over serves at nine endpoints what was kept up to date" {
@@ -148,11 +158,12 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 	engine start $(engine ps -aq) >/dev/null
 	await served_everywhere "$(source_fingerprint)"
 	for command in "sed " "systemctl " "certdeploy check"; do
-		command=$(documented standby "$command")
+		command=$(for_standby standby "$command")
 		[ -n "$command" ]
 		run standby sh -c "$command"
 		echo "$command: $output"
 		[ "$status" = 0 ]
+		typed standby "$command"
 	done
 	[[ $output == 'CERTDEPLOY OK - 9 of 9 endpoints serve '* ]]
 	# from now on it is one like any other
