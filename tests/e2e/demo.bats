@@ -7,13 +7,13 @@ load common
 
 setup_file() {
 	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	export TOP
+	export TOP LAB=${LAB:-/var/tmp/certsync}-demo LAB_PROJECT=${LAB_PROJECT:-mailcow}demo
+	export LAB_PORT_BASE=$((${LAB_PORT_BASE:-20000} - 5000))
 }
 
 @test "the demo pushes and deploys, renews, and ends with nine endpoints that serve the renewed certificate" {
 	local command
 	command=$(documented 'here make demo' | head -n 1)
-	export LAB=${LAB:-/var/tmp/certsync}-demo LAB_PROJECT=${LAB_PROJECT:-mailcow}demo LAB_PORT_BASE=$((${LAB_PORT_BASE:-20000} - 5000))
 	run here "${CERTSYNC_BUILD:-$TOP/build}" "${command#here }"
 	expect 0 '9 of 9 endpoints serve the renewed certificate' 'nothing to do'
 	[ ! -e "$LAB" ]
@@ -22,7 +22,6 @@ setup_file() {
 @test "the demo of DANE loses no mail with the gate, and some without it" {
 	local command
 	command=$(documented 'here make demo-dane')
-	export LAB=${LAB:-/var/tmp/certsync}-demo LAB_PROJECT=${LAB_PROJECT:-mailcow}demo LAB_PORT_BASE=$((${LAB_PORT_BASE:-20000} - 5000))
 	run here "${CERTSYNC_BUILD:-$TOP/build}" "${command#here }"
 	expect 0 'With the gate not one attempt failed; without it'
 	[ ! -e "$LAB" ]
