@@ -931,10 +931,10 @@ deploys() {
 
 # --- what is to be typed ---------------------------------------------------------------------------------------
 
-# The commands of one page, in its order, with this mailcow's and this tree's places, and what the commands before printed
-# in the place of what is left out there. Those of other tests are left to them.
+# The commands of the documentation, each once, in its order, with this mailcow's and this tree's places, and what the
+# commands before printed in the place of what is left out there. Those of other tests are left to them.
 try_commands() {
-	local file=$1 host line command output status print='' bad=0
+	local host line command output status print='' bad=0
 	while read -r host line <&9; do
 		case "$host $line" in
 		here* | *standby* | *'apt install'* | *ufw* | *certsync-notify*) continue ;;
@@ -956,7 +956,7 @@ try_commands() {
 		case $command in setup-mailcow-host*) print=$(printed | sed 's/.*--confirm //') ;; esac
 		did "$command" || { echo 'it did something else'; bad=1; }
 		typed "$host" "$line"
-	done 9< <("$TOP/tests/documented" "$file" | uniq)
+	done 9< <(documented)
 	[ "$bad" = 0 ]
 }
 
@@ -998,7 +998,7 @@ tlsa() {
 lab_docker() { DOCKER_HOST=unix://$LAB/engine/docker.sock docker "$@"; }
 container() { lab_docker ps -q -f "label=com.docker.compose.service=$1-mailcow"; }
 started() { lab_docker inspect -f '{{.State.StartedAt}}' "$(container dovecot)"; }
-gone() { ! mail pgrep -u "$1"; }
+gone() { ! mail pgrep -u "$1" >/dev/null; }
 
 # Compose sees the lab's mailcow where the engine does. Like mailcow's own scripts, we take docker-compose where that is
 # what the distribution has.
@@ -1037,9 +1037,7 @@ have_composed() {
 	mail ln -s /mnt/lab/engine/docker.sock /run/docker.sock
 	# Dovecot is on another port here.
 	serve_imaps
-	for file in README.md man/certsync.7; do
-		try_commands "$TOP/$file"
-	done
+	try_commands
 }
 
 serve_imaps() {
