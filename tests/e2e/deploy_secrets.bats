@@ -38,7 +38,8 @@ at_exit() {
 	secrets files "$script.der"
 	expect 1 'privkey.pem priv+0' 'privkey.pem priv+24'
 
-	echo "import sys; keep = open('$key', 'rb').read()" >"$script"
+	# Ended without the interpreter's own end, which may use the memory again.
+	echo "import os; keep = open('$key', 'rb').read(); os._exit(0)" >"$script"
 	secrets exits "$python" "$script"
 	expect 1 'at its exit' 'privkey.pem priv, base64+0'
 	secrets exits "$python" -c 'import sys' "$(cat "$key")"
