@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# The demonstration, as the README has it typed, beside the lab of the other tests.
+# The demonstrations, as the README has them typed, beside the lab of the other tests.
 
 # shellcheck disable=SC2154 # status and output are those of bats
 
-load common
+load e2e/common
 
 setup_file() {
-	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 	export TOP LAB=${LAB:-/var/tmp/certsync}-demo LAB_PROJECT=${LAB_PROJECT:-mailcow}demo
 	export LAB_PORT_BASE=$((${LAB_PORT_BASE:-20000} - 5000))
 }
