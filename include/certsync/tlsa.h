@@ -75,9 +75,6 @@ bool tlsa_is_usable(const struct tlsa_record *record);
  */
 bool tlsa_matches(const struct tlsa_record *record, const struct tlsa_chain *chain);
 
-/* Are both the same? */
-bool tlsa_equal(const struct tlsa_record *one, const struct tlsa_record *other);
-
 void tlsa_text(const struct tlsa_record *record, char to[static TLSA_TEXT_LEN + 1]);
 
 /* The record that is recommended (RFC 7672 3.1.3) for the key of ${chain}'s leaf: 3 1 1. */

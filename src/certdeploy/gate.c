@@ -146,6 +146,7 @@ static enum outcome hold(const struct situation *situation, struct gate *gate, e
 
 	snprintf(reason, sizeof(reason), "%s", outcome_reason(why));
 	if (is_pressing(situation)) {
+		sightings_release(gate->sightings);
 		snprintf(gate->overridden, sizeof(gate->overridden), "%s", reason);
 		return OUTCOME_OK;
 	}
@@ -190,6 +191,10 @@ enum outcome gate_pass(const struct situation *situation, struct gate *gate)
 	outcome = tlsa_chain_read(&situation->installed.chain, &gate->installed);
 	if (!outcome_failed(outcome))
 		outcome = tlsa_chain_read(&situation->staging.pair.chain, &gate->staged);
+	/* It was judged to be a chain. */
+	if (!outcome_failed(outcome) && !gate->staged.count)
+		outcome = outcome_because(OUTCOME_WORKER_DIED,
+					  "the staged chain could not be digested");
 	if (!outcome_failed(outcome))
 		outcome = dane_look(&situation->conf, situation->mailcow.hostname, &gate->dane);
 	if (outcome_failed(outcome))

@@ -44,10 +44,10 @@ static void digest_chain(void *input, void *prepared, void *reply)
 	(void)prepared;
 	if (outcome_failed(bundle_load(chain, NULL, &bundle)))
 		return;
-	while (digests->count < (size_t)sk_X509_num(bundle->chain) &&
-	       digest_certificate(sk_X509_value(bundle->chain, (int)digests->count),
-				  &digests->certificate[digests->count]))
-		digests->count++;
+	for (int i = 0; i < sk_X509_num(bundle->chain); i++)
+		if (!digest_certificate(sk_X509_value(bundle->chain, i), &digests->certificate[i]))
+			return;
+	digests->count = (size_t)sk_X509_num(bundle->chain);
 }
 
 static const struct work digesting = {
@@ -122,13 +122,6 @@ bool tlsa_matches(const struct tlsa_record *record, const struct tlsa_chain *cha
 		if (matches_one(record, &chain->certificate[i]))
 			return true;
 	return false;
-}
-
-bool tlsa_equal(const struct tlsa_record *one, const struct tlsa_record *other)
-{
-	return one->usage == other->usage && one->selector == other->selector &&
-	       one->matching == other->matching && one->len == other->len &&
-	       !memcmp(one->data, other->data, one->len);
 }
 
 void tlsa_text(const struct tlsa_record *record, char to[static TLSA_TEXT_LEN + 1])

@@ -72,20 +72,6 @@ static void dane_ee_matches_the_leaf_and_dane_ta_what_follows_it(void **state)
 		}
 }
 
-static void records_are_the_same_or_not(void **state)
-{
-	const struct tlsa_record one = record_of(3, 1, 1, 1, 32), same = record_of(3, 1, 1, 1, 32);
-	const struct tlsa_record others[] = {
-		record_of(2, 1, 1, 1, 32), record_of(3, 0, 1, 1, 32), record_of(3, 1, 2, 1, 32),
-		record_of(3, 1, 1, 1, 31), record_of(3, 1, 1, 2, 32),
-	};
-
-	(void)state;
-	assert_true(tlsa_equal(&one, &same));
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		assert_false(tlsa_equal(&one, &others[i]));
-}
-
 static void the_text_is_that_of_a_zone_file(void **state)
 {
 	const struct tlsa_record digest = record_of(3, 1, 1, 0xab, 32),
@@ -119,7 +105,6 @@ int main(void)
 		cmocka_unit_test(
 			only_dane_ee_and_dane_ta_with_a_digest_of_the_right_length_are_usable),
 		cmocka_unit_test(dane_ee_matches_the_leaf_and_dane_ta_what_follows_it),
-		cmocka_unit_test(records_are_the_same_or_not),
 		cmocka_unit_test(the_text_is_that_of_a_zone_file),
 		cmocka_unit_test(what_is_no_chain_has_no_digests),
 	};

@@ -224,6 +224,18 @@ static void one_that_converses_can_ask_for_tcp_alone(void **state)
 			fail_msg("attempt %zu: %s", i, strerror(report.got[i]));
 }
 
+static void one_that_looks_up_can_ask_for_datagrams_as_well(void **state)
+{
+	const struct work work = WORK(try_everything, .sandbox = SANDBOX_LOOK_UP);
+	struct report report;
+
+	(void)state;
+	assert_int_equal(call(&work, &report), OUTCOME_OK);
+	for (size_t i = 0; i < sizeof(report.got) / sizeof(report.got[0]); i++)
+		if (report.got[i] != (i >= 2 && i <= 4 ? 0 : EACCES))
+			fail_msg("attempt %zu: %s", i, strerror(report.got[i]));
+}
+
 static void begin_as_a_thread(void *input, void *prepared, void *reply)
 {
 	int *got = ((struct report *)reply)->got;
@@ -420,6 +432,7 @@ int main(void)
 		cmocka_unit_test(root_is_nobody_and_cannot_come_back),
 		cmocka_unit_test(one_that_computes_can_ask_the_kernel_for_nothing),
 		cmocka_unit_test(one_that_converses_can_ask_for_tcp_alone),
+		cmocka_unit_test(one_that_looks_up_can_ask_for_datagrams_as_well),
 		cmocka_unit_test(a_thread_that_begins_late_can_do_what_each_one_does),
 		cmocka_unit_test(what_nobody_asks_for_by_mistake_is_the_end),
 #ifndef MEMORY_UNLIMITED
