@@ -8,8 +8,10 @@
 #include "dane.h"
 
 #define DNS_PORT   53
-#define PLACES_MAX 16
 #define PORT_MAX   65535
+#define NAMES_MAX  8
+#define PORTS_MAX  4
+#define PLACES_MAX ((size_t)NAMES_MAX * PORTS_MAX)
 
 /* Hand each of the ${words} to ${each} until it fails. */
 static enum outcome for_each(const char *words, enum outcome (*each)(const char *word, void *to),
@@ -31,10 +33,13 @@ static enum outcome for_each(const char *words, enum outcome (*each)(const char 
 
 static enum outcome check_name(const char *word, void *to)
 {
-	(void)to;
-	return conf_is_dns_name(word)
-		       ? OUTCOME_OK
-		       : outcome_because(OUTCOME_CONF_INVALID, "%s is not a host name", word);
+	int *left = to;
+
+	if (!conf_is_dns_name(word))
+		return outcome_because(OUTCOME_CONF_INVALID, "%s is not a host name", word);
+	return (*left)-- ? OUTCOME_OK
+			 : outcome_because(OUTCOME_CONF_INVALID, "%s is one name more than %d",
+					   word, NAMES_MAX);
 }
 
 static int port_of(const char *word)
@@ -46,20 +51,28 @@ static int port_of(const char *word)
 
 static enum outcome check_port(const char *word, void *to)
 {
-	(void)to;
-	return port_of(word) ? OUTCOME_OK
-			     : outcome_because(OUTCOME_CONF_INVALID,
-					       "%s is not a port number from 1 to 65535", word);
+	int *left = to;
+
+	if (!port_of(word))
+		return outcome_because(OUTCOME_CONF_INVALID,
+				       "%s is not a port number from 1 to 65535", word);
+	return (*left)-- ? OUTCOME_OK
+			 : outcome_because(OUTCOME_CONF_INVALID, "%s is one port more than %d",
+					   word, PORTS_MAX);
 }
 
 enum outcome dane_check_names(const char *names)
 {
-	return for_each(names, check_name, NULL);
+	int left = NAMES_MAX;
+
+	return for_each(names, check_name, &left);
 }
 
 enum outcome dane_check_ports(const char *ports)
 {
-	return for_each(ports, check_port, NULL);
+	int left = PORTS_MAX;
+
+	return for_each(ports, check_port, &left);
 }
 
 enum outcome dane_check_resolver(const char *resolver)
@@ -89,10 +102,6 @@ static enum outcome ask(const char *port, void *to)
 	struct dane *dane = questions->dane;
 
 	questions->question.port = port_of(port);
-	if (dane->count == PLACES_MAX)
-		return outcome_because(OUTCOME_CONF_INVALID,
-				       "%s: section [dane] names more than %d names with ports",
-				       "deploy.conf", PLACES_MAX);
 	return lookup_tlsa(&questions->question, &dane->answer[dane->count++]);
 }
 

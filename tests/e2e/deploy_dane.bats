@@ -361,7 +361,7 @@ expiring() {
 @test "what is wrong in section [dane] is named" {
 	local line
 	for line in 'dane = yes' 'resolver = unbound' 'names = a_b..c' 'ports = 25,465' 'hold_until_days_left = soon' \
-		'ports = 0' 'timeout = 10'; do
+		'ports = 0' 'timeout = 10' 'ports = 25 26 27 28 29' 'names = a.b b.b c.b d.b e.b f.b g.b h.b i.b'; do
 		at_resolver "$line"
 		certdeploy
 		expect 78 "$CONF" "${line%% *}"
