@@ -421,6 +421,11 @@ logged() {
 	audits WARNING 'TLSA _25._tcp.mail.example.org' '1 1 1' 'remove that one'
 }
 
+@test 'no TLSA record but one of a form that mail does not know' {
+	mistake 's/(.*TLSA )3 1 1 (.*)/\11 1 1 \2/'
+	audits WARNING 'TLSA _25._tcp.mail.example.org' 'none is of a form that mail knows, such as 1 1 1' 'IN TLSA 3 1 1'
+}
+
 @test 'no TLSA record, which can be as it should be' {
 	mistake '/TLSA/d'
 	audits WARNING 'TLSA _25._tcp.mail.example.org' 'there is none' 'IN TLSA 3 1 1'
