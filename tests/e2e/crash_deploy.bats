@@ -5,12 +5,14 @@
 
 load deploy
 load crash
+load dane
 
 bats_require_minimum_version 1.5.0
 
 setup_file() {
 	deploy_setup_file
 	crash_setup_file
+	dane_setup_file 2340
 	# Every service loads it, and no client gets a handshake: see deploy_verify.bats.
 	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:brainpoolP256r1 from='1 day ago'
 	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:brainpoolP256r1 from='1 hour ago'
@@ -36,6 +38,7 @@ teardown() {
 }
 
 teardown_file() {
+	dns down
 	put_lab_tree_back
 }
 
@@ -140,6 +143,42 @@ without_a_look() {
 @test "certdeploy with a system call that fails: the next run brings it to its end" {
 	without_a_look
 	try_all fail 'certdeploy without verification, failed'
+}
+
+# --- a new key ---
+
+# before_the_gate [LINE...]: a pair with a new key is staged, and the old key's TLSA record and these are published
+before_the_gate() {
+	put_generation "$PAIRS/new"
+	publish "_25._tcp.mail 60 $(tlsa "$PAIRS/current/leaf.pem")" "$@"
+	export DANE=auto
+	configure '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" 'timeout = 3s'
+}
+
+# Whatever fails: what is to be held is.
+@test "certdeploy that holds a new key is killed, or has a system call that fails: it is held" {
+	before_the_gate
+	scene_is_set "$SSL" "$STAGING" "$STATE"
+	unharmed() { [ "$1" -ne 0 ] && installed_is "$PAIRS/current" && [ -d "$GENERATION" ]; }
+	mended() {
+		installed_is "$PAIRS/current" && nothing_left_over && [ -d "$GENERATION" ] &&
+			[ "$(ls -A "$STATE")" = tlsa.json ] && jq -e '.held.since' "$STATE/tlsa.json" >/dev/null
+	}
+	NORMAL_STATUS=75
+	try_all kill 'certdeploy that holds a key, killed'
+	try_all fail 'certdeploy that holds a key, failed'
+}
+
+@test "certdeploy that lets a new key pass is killed, or has a system call that fails: the next run brings it to its end" {
+	before_the_gate "_25._tcp.mail 60 $(tlsa "$PAIRS/new/leaf.pem")"
+	"$PROGRAM" -c "$CONF" || true
+	sed -i -E 's/"known_from": [0-9]+/"known_from": 1/' "$STATE/tlsa.json"
+	scene_is_set "$SSL" "$STAGING" "$STATE"
+	mended() {
+		has_become "$NEW" && staging_is_empty && [ -e "$STATE/tlsa.json" ] && [ "$(find "$STATE" -mindepth 1 -maxdepth 1 -printf x)" = xx ]
+	}
+	try_all kill 'certdeploy that lets a key pass, killed'
+	try_all fail 'certdeploy that lets a key pass, failed'
 }
 
 # One endpoint of each service: it is the same with all nine, and takes three times as long.

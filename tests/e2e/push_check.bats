@@ -31,10 +31,12 @@ row() {
 }
 
 # only_broken NAME STATUS-WORD TEXT: that row is the only one that is not OK, but for those not reached, and for the
-# key, which is another one wherever another certificate is served here
+# key, which is another one where it is another certificate that is served
 only_broken() {
+	local besides=
 	row "$@"
-	[ "$(sed '1,2d; /^key  */d' <<<"$output" | grep -cE '^[a-z ]+  +(WARNING|CRITICAL|UNKNOWN)  ')" -eq 1 ]
+	[ "$1" != served ] || besides='; /^key  */d'
+	[ "$(sed "1,2d$besides" <<<"$output" | grep -cE '^[a-z ]+  +(WARNING|CRITICAL|UNKNOWN)  ')" -eq 1 ]
 	[[ ${lines[0]} == "CERTPUSH $2 - $1: "*"$3"* ]]
 }
 
