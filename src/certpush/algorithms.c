@@ -140,7 +140,7 @@ static bool begins_with(const char *name, size_t len, const char *prefix)
  * Write the names in ${list} to ${shown}, without the marks of extensions that stand among them
  * (RFC 8308).
  */
-static void show_list(char shown[static SHOWN_MAX], const struct kexinit_text *list)
+static void show_list(char shown[static SHOWN_MAX], const struct slice *list)
 {
 	const char *name = list->data, *end = list->data + list->len;
 	size_t used = 0;
@@ -168,7 +168,7 @@ void algorithms_explain(LIBSSH2_SESSION *session, const char *host_key_methods,
 
 	text[0] = '\0';
 	for (size_t i = 0; i < KINDS && used < size; i++) {
-		const struct kexinit_text *theirs = &server->lists[kinds[i].list];
+		const struct slice *theirs = &server->lists[kinds[i].list];
 		char ours[OFFER_MAX], shown[SHOWN_MAX];
 
 		if (!kinds[i].name ||

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +13,7 @@
 #include "certsync/text.h"
 #include "handover.h"
 #include "identity.h"
+#include "slice.h"
 
 #define IDENTITY_BYTES_MAX ((size_t)64 * 1024)
 #define TYPE_NAME_MAX      64 /* RFC 4251 6 */
@@ -74,49 +74,27 @@ static enum outcome check_type(const char *path, const char *type)
 			       path, libssh2_version(0));
 }
 
-/* RFC 4251 5: cut a string off ${data}; NULL if it is not there. */
-static const unsigned char *take_string(const unsigned char **data, size_t *left, size_t *len)
-{
-	const unsigned char *string;
-
-	if (*left < 4)
-		return NULL;
-	*len = (size_t)(*data)[0] << 24 | (size_t)(*data)[1] << 16 | (size_t)(*data)[2] << 8 |
-	       (*data)[3];
-	if (*len > *left - 4)
-		return NULL;
-	string = *data + 4;
-	*data += 4 + *len;
-	*left -= 4 + *len;
-	return string;
-}
-
 /* PROTOCOL.key: magic, cipher, key derivation and its options, number of keys, first public key. */
-static enum outcome check_openssh_blob(const char *path, const unsigned char *data, size_t left)
+static enum outcome check_openssh_blob(const char *path, struct slice blob)
 {
 	static const char malformed[] = "is not a well-formed OpenSSH private key";
-	const unsigned char *cipher, *public_key, *type;
-	size_t cipher_len, len, public_len, type_len;
+	struct slice magic, cipher, derivation, options, public_key, type, private_keys;
 	char type_name[TYPE_NAME_MAX + 1];
+	uint32_t keys;
 
-	if (left < sizeof(OPENSSH_MAGIC) || memcmp(data, OPENSSH_MAGIC, sizeof(OPENSSH_MAGIC)) != 0)
+	if (!slice_take(&blob, sizeof(OPENSSH_MAGIC), &magic) ||
+	    memcmp(magic.data, OPENSSH_MAGIC, sizeof(OPENSSH_MAGIC)) != 0)
 		return unusable(path, malformed);
-	data += sizeof(OPENSSH_MAGIC);
-	left -= sizeof(OPENSSH_MAGIC);
-	cipher = take_string(&data, &left, &cipher_len);
-	if (!cipher || !take_string(&data, &left, &len) || !take_string(&data, &left, &len) ||
-	    left < 4)
+	if (!slice_string(&blob, &cipher) || !slice_string(&blob, &derivation) ||
+	    !slice_string(&blob, &options) || !slice_uint32(&blob, &keys))
 		return unusable(path, malformed);
-	if (cipher_len != 4 || memcmp(cipher, "none", 4) != 0)
+	if (cipher.len != 4 || memcmp(cipher.data, "none", 4) != 0)
 		return unusable(path,
 				"is protected by a passphrase, which nobody is there to type");
-	data += 4;
-	left -= 4;
-	public_key = take_string(&data, &left, &public_len);
-	type = public_key ? take_string(&public_key, &public_len, &type_len) : NULL;
-	if (!type || !take_string(&data, &left, &len))
+	if (!slice_string(&blob, &public_key) || !slice_string(&public_key, &type) ||
+	    !slice_string(&blob, &private_keys))
 		return unusable(path, malformed);
-	text_printable(type_name, sizeof(type_name), (const char *)type, type_len);
+	text_printable(type_name, sizeof(type_name), type.data, type.len);
 	return check_type(path, type_name);
 }
 
@@ -144,8 +122,8 @@ static enum outcome check_openssh(const char *path, const struct bytes *key)
 				   (const unsigned char *)begin, (int)(end - begin)) >= 0 &&
 		  EVP_DecodeFinal(context, (unsigned char *)blob.data + len, &rest) >= 0;
 	outcome =
-		decoded ? check_openssh_blob(path, (unsigned char *)blob.data,
-					     (size_t)len + (size_t)rest)
+		decoded ? check_openssh_blob(
+				  path, (struct slice){ blob.data, (size_t)len + (size_t)rest })
 			: unusable(
 				  path,
 				  "is not a well-formed OpenSSH private key: its base64 is broken");

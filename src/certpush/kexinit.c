@@ -1,4 +1,3 @@
-#include <stdint.h>
 #include <string.h>
 
 #include "kexinit.h"
@@ -16,59 +15,12 @@ enum {
 	MESSAGE_KEXINIT = 20,
 };
 
-/* What of the input is left. */
-struct cursor {
-	const char *data;
-	size_t len;
-};
-
-static bool take(struct cursor *from, size_t len, struct kexinit_text *out)
-{
-	if (len > from->len)
-		return false;
-	*out = (struct kexinit_text){ from->data, len };
-	from->data += len;
-	from->len -= len;
-	return true;
-}
-
-static bool take_byte(struct cursor *from, uint8_t *out)
-{
-	struct kexinit_text byte;
-
-	if (!take(from, 1, &byte))
-		return false;
-	*out = (uint8_t)byte.data[0];
-	return true;
-}
-
-static bool take_uint32(struct cursor *from, uint32_t *out)
-{
-	*out = 0;
-	for (int i = 0; i < 4; i++) {
-		uint8_t byte;
-
-		if (!take_byte(from, &byte))
-			return false;
-		*out = *out << 8 | byte;
-	}
-	return true;
-}
-
-/* RFC 4251 5: a length and that many bytes. */
-static bool take_string(struct cursor *from, struct kexinit_text *out)
-{
-	uint32_t len;
-
-	return take_uint32(from, &len) && take(from, len, out);
-}
-
 /* A line that has ended; ${out} is without CR LF. */
-static bool take_line(struct cursor *from, struct kexinit_text *out)
+static bool take_line(struct slice *from, struct slice *out)
 {
 	const char *end = from->len ? memchr(from->data, '\n', from->len) : NULL;
 
-	if (!end || !take(from, (size_t)(end - from->data) + 1, out))
+	if (!end || !slice_take(from, (size_t)(end - from->data) + 1, out))
 		return false;
 	out->len--;
 	if (out->len && out->data[out->len - 1] == '\r')
@@ -77,10 +29,10 @@ static bool take_line(struct cursor *from, struct kexinit_text *out)
 }
 
 /* Other lines may come before the identification string (RFC 4253 4.2). */
-static bool take_identification(struct cursor *from, struct kexinit *result)
+static bool take_identification(struct slice *from, struct kexinit *result)
 {
 	static const char prefix[] = "SSH-";
-	struct kexinit_text line;
+	struct slice line;
 
 	result->state = KEXINIT_PARTIAL;
 	while (take_line(from, &line)) {
@@ -98,52 +50,52 @@ static bool take_identification(struct cursor *from, struct kexinit *result)
 }
 
 /* RFC 4253 6; before keys are agreed on there is no MAC. */
-static enum kexinit_state take_packet(struct cursor *from, struct cursor *payload)
+static enum kexinit_state take_packet(struct slice *from, struct slice *payload)
 {
 	uint32_t len;
 	uint8_t padding;
-	struct kexinit_text content;
+	struct slice content;
 
-	if (!take_uint32(from, &len))
+	if (!slice_uint32(from, &len))
 		return KEXINIT_PARTIAL;
 	if (len > PACKET_MAX || len < 1 + 1 + PADDING_MIN)
 		return KEXINIT_BROKEN;
-	if (!take_byte(from, &padding))
+	if (!slice_byte(from, &padding))
 		return KEXINIT_PARTIAL;
 	if (padding < PADDING_MIN || (size_t)padding + 2 > len)
 		return KEXINIT_BROKEN;
-	if (!take(from, len - 1, &content))
+	if (!slice_take(from, len - 1, &content))
 		return KEXINIT_PARTIAL;
-	*payload = (struct cursor){ content.data, content.len - padding };
+	*payload = (struct slice){ content.data, content.len - padding };
 	return KEXINIT_COMPLETE;
 }
 
 /* RFC 4253 11.1: reason code, description, language. */
-static enum kexinit_state read_disconnect(struct cursor *payload, struct kexinit *result)
+static enum kexinit_state read_disconnect(struct slice *payload, struct kexinit *result)
 {
 	uint32_t reason;
 
-	if (!take_uint32(payload, &reason) || !take_string(payload, &result->words))
+	if (!slice_uint32(payload, &reason) || !slice_string(payload, &result->words))
 		return KEXINIT_BROKEN;
 	return KEXINIT_DISCONNECTED;
 }
 
 /* RFC 4253 7.1: cookie, ten name-lists, first_kex_packet_follows, reserved. */
-static enum kexinit_state read_kexinit(struct cursor *payload, struct kexinit *result)
+static enum kexinit_state read_kexinit(struct slice *payload, struct kexinit *result)
 {
-	struct kexinit_text cookie, rest;
+	struct slice cookie, rest;
 
-	if (!take(payload, COOKIE_LEN, &cookie))
+	if (!slice_take(payload, COOKIE_LEN, &cookie))
 		return KEXINIT_BROKEN;
 	for (int i = 0; i < KEXINIT_LISTS; i++)
-		if (!take_string(payload, &result->lists[i]))
+		if (!slice_string(payload, &result->lists[i]))
 			return KEXINIT_BROKEN;
-	return take(payload, 1 + 4, &rest) ? KEXINIT_COMPLETE : KEXINIT_BROKEN;
+	return slice_take(payload, 1 + 4, &rest) ? KEXINIT_COMPLETE : KEXINIT_BROKEN;
 }
 
 struct kexinit kexinit_parse(const char *data, size_t len)
 {
-	struct cursor input = { data, len }, payload = { 0 };
+	struct slice input = { data, len }, payload = { 0 };
 	struct kexinit result = { 0 };
 	uint8_t message = 0;
 
@@ -154,7 +106,7 @@ struct kexinit kexinit_parse(const char *data, size_t len)
 		if (result.state != KEXINIT_COMPLETE)
 			return result;
 		/* A packet has at least one byte besides its padding: seen to by take_packet. */
-		take_byte(&payload, &message);
+		slice_byte(&payload, &message);
 	} while (message >= MESSAGE_IGNORE && message <= MESSAGE_DEBUG);
 
 	if (message == MESSAGE_KEXINIT)
@@ -167,14 +119,14 @@ struct kexinit kexinit_parse(const char *data, size_t len)
 }
 
 /* Cut the first name off a name-list. */
-static bool take_name(struct cursor *list, struct kexinit_text *name)
+static bool take_name(struct slice *list, struct slice *name)
 {
 	const char *comma;
 
 	if (!list->len)
 		return false;
 	comma = memchr(list->data, ',', list->len);
-	take(list, comma ? (size_t)(comma - list->data) : list->len, name);
+	slice_take(list, comma ? (size_t)(comma - list->data) : list->len, name);
 	if (comma) {
 		list->data++;
 		list->len--;
@@ -182,13 +134,13 @@ static bool take_name(struct cursor *list, struct kexinit_text *name)
 	return true;
 }
 
-bool kexinit_overlaps(const struct kexinit_text *offered, const char *wanted)
+bool kexinit_overlaps(const struct slice *offered, const char *wanted)
 {
-	struct cursor ours = { wanted, strlen(wanted) };
-	struct kexinit_text our = { 0 }, their = { 0 };
+	struct slice ours = { wanted, strlen(wanted) };
+	struct slice our = { 0 }, their = { 0 };
 
 	while (take_name(&ours, &our)) {
-		struct cursor theirs = { offered->data, offered->len };
+		struct slice theirs = { offered->data, offered->len };
 
 		while (take_name(&theirs, &their))
 			if (our.len && our.len == their.len &&

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "slice.h"
+
 enum kexinit_state {
 	KEXINIT_COMPLETE,     /* the lists are there */
 	KEXINIT_PARTIAL,      /* right so far, but not all there yet */
@@ -32,23 +34,18 @@ enum kexinit_list {
 	KEXINIT_LISTS
 };
 
-/* Bytes inside of what was parsed: not to be freed, not ended by '\0', not to be trusted. */
-struct kexinit_text {
-	const char *data;
-	size_t len;
-};
-
+/* The slices point into what was parsed. */
 struct kexinit {
 	enum kexinit_state state;
-	struct kexinit_text identification; /* "SSH-2.0-OpenSSH_9.2p1 ...", without CR LF */
-	struct kexinit_text words;
-	struct kexinit_text lists[KEXINIT_LISTS];
+	struct slice identification; /* "SSH-2.0-OpenSSH_9.2p1 ...", without CR LF */
+	struct slice words;
+	struct slice lists[KEXINIT_LISTS];
 };
 
 /* Parse the first ${len} bytes a server sent. The result points into ${data}. */
 struct kexinit kexinit_parse(const char *data, size_t len);
 
 /* Is one of the names in ${wanted} (separated by commas) in the name-list ${offered}? */
-bool kexinit_overlaps(const struct kexinit_text *offered, const char *wanted);
+bool kexinit_overlaps(const struct slice *offered, const char *wanted);
 
 #endif

@@ -77,7 +77,7 @@ enum remote_stage remote_stage(const struct remote *remote)
 /* --- the handshake --- */
 
 /* What sshd says instead of greeting when it only has no room for us now. */
-static bool is_busy(const struct kexinit_text *words)
+static bool is_busy(const struct slice *words)
 {
 	static const char *const busy[] = { "Exceeded MaxStartups", "Not allowed at this time" };
 

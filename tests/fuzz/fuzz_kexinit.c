@@ -6,14 +6,14 @@
 #include "fuzz.h"
 #include "kexinit.h"
 
-static void check_inside(const struct kexinit_text *text, const struct bytes *bytes)
+static void check_inside(const struct slice *text, const struct bytes *bytes)
 {
 	must(!text->len ||
 	     (text->data >= bytes->data && text->data + text->len <= bytes->data + bytes->len));
 }
 
 /* A list has a name in common with itself, if it has any. */
-static void check_overlap(const struct kexinit_text *list)
+static void check_overlap(const struct slice *list)
 {
 	char *copy = strndup(list->len ? list->data : "", list->len);
 

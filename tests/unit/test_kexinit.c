@@ -30,7 +30,7 @@ static struct wire kexinit_wire(void)
 	return wire_greeting(kexinit_payload());
 }
 
-static void assert_text(struct kexinit_text text, const char *expected)
+static void assert_text(struct slice text, const char *expected)
 {
 	assert_int_equal(text.len, strlen(expected));
 	if (text.len)
@@ -164,8 +164,8 @@ static void what_is_no_packet_is_broken(void **state)
 
 static void overlap_is_by_whole_names(void **state)
 {
-	const struct kexinit_text offered = { "aes256-ctr,aes128-ctr@x,none", 28 };
-	const struct kexinit_text nothing = { NULL, 0 };
+	const struct slice offered = { "aes256-ctr,aes128-ctr@x,none", 28 };
+	const struct slice nothing = { NULL, 0 };
 
 	(void)state;
 	assert_true(kexinit_overlaps(&offered, "aes256-ctr"));
