@@ -1,78 +1,93 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certsync/cleanup.h"
 #include "dropbox.h"
 
-#define STAGING_MAX    900
-#define DIRECTORY_MODE 0700
+#define STAGING_MAX 900
 
+const struct dropbox_doing dropbox_making = { "making the directory", "make",
+					      "the staging directory does not exist",
+					      DROPBOX_IS_FULL };
 const struct dropbox_doing dropbox_renaming = {
-	"rename a directory to", "that directory has vanished",
-	"names are taken, or its file system is full or read-only"
+	"giving the directory its final name", "rename a directory to",
+	"that directory has vanished", "names are taken, or its file system is full or read-only"
 };
-static const struct dropbox_doing making = { "make", "the staging directory does not exist",
-					     DROPBOX_IS_FULL };
 
 /* --- answers --- */
 
-unsigned long dropbox_refusal(const struct dropbox *box)
+bool dropbox_is_taken(const struct dropbox *box, const struct batch_request *request)
 {
-	const struct session *session = box->session;
-
-	if (libssh2_session_last_errno(session->ssh) != LIBSSH2_ERROR_SFTP_PROTOCOL)
-		return LIBSSH2_FX_OK;
-	return libssh2_sftp_last_error(session->sftp);
+	return box->session->stopped == OUTCOME_OK && !box->session->dead &&
+	       (request->status == SFTP_FAILURE || request->status == SFTP_FILE_ALREADY_EXISTS);
 }
 
-bool dropbox_may_be_taken(const struct dropbox *box)
+/* Why the server said no. */
+static enum outcome explain_refusal(uint32_t status, const struct dropbox_doing *doing)
 {
-	const struct session *session = box->session;
-	unsigned long refusal = dropbox_refusal(box);
-
-	return session->stopped == OUTCOME_OK && !session->dead &&
-	       (refusal == LIBSSH2_FX_FAILURE || refusal == LIBSSH2_FX_FILE_ALREADY_EXISTS);
-}
-
-/* Why the server said no, or the connection failed. */
-static enum outcome explain_refusal(const struct dropbox *box, const struct dropbox_doing *doing)
-{
-	const struct session *session = box->session;
-	unsigned long refusal = dropbox_refusal(box);
-
-	if (session->ended || session->dead)
-		return session_failure(session);
-	switch (refusal) {
-	case LIBSSH2_FX_PERMISSION_DENIED:
-	case LIBSSH2_FX_WRITE_PROTECT:
+	switch (status) {
+	case SFTP_PERMISSION_DENIED:
+	case SFTP_WRITE_PROTECT:
 		return outcome_because(OUTCOME_REMOTE_DENIED,
 				       "the server refuses to %s it: permission denied",
 				       doing->verb);
-	case LIBSSH2_FX_NO_SUCH_FILE:
-	case LIBSSH2_FX_NO_SUCH_PATH:
+	case SFTP_NO_SUCH_FILE:
+	case SFTP_NO_SUCH_PATH:
 		return outcome_because(OUTCOME_REMOTE_MISSING, "the server cannot %s it: %s",
 				       doing->verb, doing->missing);
-	case LIBSSH2_FX_FAILURE: /* OpenSSH's word for most errors: ENOSPC, EDQUOT, EROFS */
-	case LIBSSH2_FX_NO_SPACE_ON_FILESYSTEM:
-	case LIBSSH2_FX_QUOTA_EXCEEDED:
+	case SFTP_FAILURE: /* OpenSSH's word for most errors: ENOSPC, EDQUOT, EROFS */
+	case SFTP_NO_SPACE:
+	case SFTP_QUOTA_EXCEEDED:
 		return outcome_because(OUTCOME_REMOTE_FULL, "the server failed to %s it: %s",
 				       doing->verb, doing->failed);
-	case LIBSSH2_FX_NO_CONNECTION:
-	case LIBSSH2_FX_CONNECTION_LOST:
+	case SFTP_NO_CONNECTION:
+	case SFTP_CONNECTION_LOST:
 		return outcome_because(OUTCOME_CONNECTION_LOST,
 				       "the SFTP server lost its connection");
-	case LIBSSH2_FX_OK:
-		return session_failure(session);
 	default:
 		return outcome_because(OUTCOME_SSH_PROTOCOL,
 				       "the server failed to %s it (SFTP status %lu)", doing->verb,
-				       refusal);
+				       (unsigned long)status);
 	}
 }
 
-enum outcome dropbox_explain(const struct dropbox *box, const struct dropbox_doing *doing,
-			     const char *path)
+static enum outcome judge(const struct dropbox *box, const struct batch_request *request,
+			  const struct dropbox_doing *doing)
 {
-	return outcome_in(explain_refusal(box, doing), "%s:%s", box->target, path);
+	if (request->answered < request->count)
+		return session_failure(box->session);
+	return request->status == SFTP_OK ? OUTCOME_OK : explain_refusal(request->status, doing);
+}
+
+enum outcome dropbox_judge(const struct dropbox *box, const struct batch *batch,
+			   const struct dropbox_step *steps, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		enum outcome outcome = judge(box, &batch->requests[i], steps[i].doing);
+
+		if (outcome_failed(outcome))
+			return outcome_in(outcome, "%s:%s", box->target, steps[i].path);
+	}
+	return OUTCOME_OK;
+}
+
+void dropbox_exchange(const struct dropbox *box, struct batch *batch)
+{
+	if (!box->session->tidying)
+		session_begin(box->session, batch->requests[0].stage, box->end, DROPBOX_TIDY_MS);
+	/* Each request has its answer, as far as it came. */
+	sftp_exchange(box->sftp, batch);
+}
+
+bool dropbox_is_done(const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct batch_request *request = &batch->requests[i];
+
+		if (request->answered < request->count || request->status != SFTP_OK)
+			return false;
+	}
+	return true;
 }
 
 enum outcome dropbox_check(const struct dropbox *box, const char *path)
@@ -80,11 +95,14 @@ enum outcome dropbox_check(const struct dropbox *box, const char *path)
 	return outcome_in(session_check(box->session), "%s:%s", box->target, path);
 }
 
-/* --- requests --- */
+/* --- names --- */
 
-void dropbox_begin(const struct dropbox *box, const char *stage)
+enum outcome dropbox_check_staging(const struct dropbox *box)
 {
-	session_begin(box->session, stage, box->end, DROPBOX_TIDY_MS);
+	if (strlen(box->staging) <= STAGING_MAX)
+		return OUTCOME_OK;
+	return outcome_because(OUTCOME_REMOTE_MISSING,
+			       "%s: the staging directory's name is too long", box->target);
 }
 
 void dropbox_path(const struct dropbox *box, const char *name, char path[static DROPBOX_PATH_LEN])
@@ -106,47 +124,19 @@ void dropbox_part_path(const struct dropbox *box, time_t when, const char *finge
 	dropbox_path(box, file, path);
 }
 
-static int make_directory(const struct dropbox *box, const char *path)
+/* --- requests --- */
+
+enum outcome dropbox_rename(const struct dropbox *box, const char *from, const char *to,
+			    bool *taken)
 {
-	int error;
+	_cleanup_(batch_clear) struct batch batch = sftp_batch(box->sftp);
+	const struct dropbox_step step = { &dropbox_renaming, to };
+	/* A server of version 3 never replaces what has the name. */
+	const struct batch_request *rename = batch_rename(&batch, dropbox_renaming.stage, from, to);
 
-	dropbox_begin(box, "making the directory");
-	do
-		error = libssh2_sftp_mkdir_ex(box->session->sftp, path, (unsigned)strlen(path),
-					      DIRECTORY_MODE);
-	while (session_again(box->session, error));
-	return error;
-}
-
-enum outcome dropbox_make_part(const struct dropbox *box, time_t *when, const char *fingerprint,
-			       char path[static DROPBOX_PATH_LEN])
-{
-	int tries = 0, error;
-
-	if (strlen(box->staging) > STAGING_MAX)
-		return outcome_because(OUTCOME_REMOTE_MISSING,
-				       "%s: the staging directory's name is too long", box->target);
-	do {
-		dropbox_part_path(box, *when, fingerprint, path);
-		error = make_directory(box, path);
-	} while (error && dropbox_may_be_taken(box) && ++tries < DROPBOX_NAMES_MAX && ++*when);
-	return error ? dropbox_explain(box, &making, path) : OUTCOME_OK;
-}
-
-int dropbox_rename(const struct dropbox *box, const char *from, const char *to)
-{
-	int error;
-
-	dropbox_begin(box, "giving the directory its final name");
-	do
-		/*
-		 * The flags are for SFTP 5 and do not get to a server of version 3, which never
-		 * replaces.
-		 */
-		error = libssh2_sftp_rename_ex(box->session->sftp, from, (unsigned)strlen(from), to,
-					       (unsigned)strlen(to), 0);
-	while (session_again(box->session, error));
-	return error;
+	dropbox_exchange(box, &batch);
+	*taken = dropbox_is_taken(box, rename);
+	return dropbox_judge(box, &batch, &step, 1);
 }
 
 bool dropbox_tidy(const struct dropbox *box)
@@ -155,24 +145,4 @@ bool dropbox_tidy(const struct dropbox *box)
 		return false;
 	session_tidy(box->session, "tidying up", deadline_in(DROPBOX_TIDY_MS));
 	return true;
-}
-
-int dropbox_remove_file(const struct dropbox *box, const char *path)
-{
-	int error;
-
-	do
-		error = libssh2_sftp_unlink_ex(box->session->sftp, path, (unsigned)strlen(path));
-	while (session_again(box->session, error));
-	return error;
-}
-
-int dropbox_remove_directory(const struct dropbox *box, const char *path)
-{
-	int error;
-
-	do
-		error = libssh2_sftp_rmdir_ex(box->session->sftp, path, (unsigned)strlen(path));
-	while (session_again(box->session, error));
-	return error;
 }

@@ -1,7 +1,7 @@
 /*
  * Requests to the staging directory on the mail host by SFTP (draft-ietf-secsh-filexfer-02), which
- * takes what is put there and shows nothing. Each request waits for its answer, and for no longer
- * than its session's limits.
+ * takes what is put there and shows nothing. They are made in batches; each takes no longer than
+ * its session's limits.
  */
 #ifndef DROPBOX_H
 #define DROPBOX_H
@@ -13,10 +13,12 @@
 #include "certsync/generation.h"
 #include "certsync/outcome.h"
 #include "session.h"
+#include "sftp.h"
 
 #define DROPBOX_PATH_LEN 1024
 /* How many names are tried, each a second later than the one before. */
-#define DROPBOX_NAMES_MAX 8
+#define DROPBOX_NAMES_MAX      8
+#define DROPBOX_DIRECTORY_MODE 0700
 /*
  * How long a request under way may still take when the run has to stop, and removing what was made
  * along with it.
@@ -25,13 +27,15 @@
 
 struct dropbox {
 	struct session *session;
+	struct sftp *sftp;
 	const char *target;  /* "user@host", for messages */
 	const char *staging; /* directory on the server */
 	deadline end;
 };
 
-/* What was being done, in words for an answer of the server. */
+/* What is done by a request, in words for an answer of the server. */
 struct dropbox_doing {
+	const char *stage;   /* "writing the file" */
 	const char *verb;    /* "write" */
 	const char *missing; /* what it means if there is no such file */
 	const char *failed;  /* and if the server says no more than that it failed */
@@ -39,26 +43,35 @@ struct dropbox_doing {
 
 #define DROPBOX_IS_FULL "its file system is full, over quota or read-only"
 
-extern const struct dropbox_doing dropbox_renaming;
+extern const struct dropbox_doing dropbox_making, dropbox_renaming;
 
-/* Begin with ${stage}. */
-void dropbox_begin(const struct dropbox *box, const char *stage);
+/* What a request of a batch is about. */
+struct dropbox_step {
+	const struct dropbox_doing *doing;
+	const char *path;
+};
 
-/* The server's answer to the request that failed; 0 if it was not the server that said no. */
-unsigned long dropbox_refusal(const struct dropbox *box);
-
-/* Is the failure that of a name that is taken? SFTP 3 has only a general failure for it. */
-bool dropbox_may_be_taken(const struct dropbox *box);
+/* Send ${batch} and wait for its answers. */
+void dropbox_exchange(const struct dropbox *box, struct batch *batch);
 
 /*
- * Why did ${doing} with ${path} fail? REMOTE_DENIED, REMOTE_MISSING, REMOTE_FULL, SSH_PROTOCOL,
- * TIMED_OUT, CONNECTION_LOST, INTERRUPTED.
+ * Why did the first request of ${batch} that did not go well not? ${count} ${steps} are what
+ * its requests are about, in their order. REMOTE_DENIED, REMOTE_MISSING, REMOTE_FULL, SSH_PROTOCOL,
+ * NO_MEMORY, TIMED_OUT, CONNECTION_LOST, INTERRUPTED.
  */
-enum outcome dropbox_explain(const struct dropbox *box, const struct dropbox_doing *doing,
-			     const char *path);
+enum outcome dropbox_judge(const struct dropbox *box, const struct batch *batch,
+			   const struct dropbox_step *steps, size_t count);
+
+/* Was ${request} refused as that of a name which is taken? SFTP 3 has only a general failure for
+ * it.
+ */
+bool dropbox_is_taken(const struct dropbox *box, const struct batch_request *request);
 
 /* May the next request be made? ${path} is what it is about. TIMED_OUT, INTERRUPTED. */
 enum outcome dropbox_check(const struct dropbox *box, const char *path);
+
+/* Is the staging directory's own name short enough? REMOTE_MISSING. */
+enum outcome dropbox_check_staging(const struct dropbox *box);
 
 /* The path of ${name} in the staging directory: just the name where the server starts in it. */
 void dropbox_path(const struct dropbox *box, const char *name, char path[static DROPBOX_PATH_LEN]);
@@ -67,15 +80,10 @@ void dropbox_path(const struct dropbox *box, const char *name, char path[static 
 void dropbox_part_path(const struct dropbox *box, time_t when, const char *fingerprint,
 		       char path[static DROPBOX_PATH_LEN]);
 
-/*
- * Make the directory of a part, under the first of ${when} and the seconds after it that is free;
- * ${path} is what it is called. REMOTE_..., SSH_PROTOCOL, TIMED_OUT, CONNECTION_LOST, INTERRUPTED.
- */
-enum outcome dropbox_make_part(const struct dropbox *box, time_t *when, const char *fingerprint,
-			       char path[static DROPBOX_PATH_LEN]);
-
-/* Rename a directory; 0 or libssh2's error. */
-int dropbox_rename(const struct dropbox *box, const char *from, const char *to);
+/* Rename a directory; ${taken}: it failed, and perhaps because there is one of that name. As
+ * dropbox_judge. */
+enum outcome dropbox_rename(const struct dropbox *box, const char *from, const char *to,
+			    bool *taken);
 
 /*
  * Prepare for the end: what follows is done even if the run has to stop. False if nothing can be
@@ -83,8 +91,7 @@ int dropbox_rename(const struct dropbox *box, const char *from, const char *to);
  */
 bool dropbox_tidy(const struct dropbox *box);
 
-/* Remove a file, or an empty directory; 0 or libssh2's error. */
-int dropbox_remove_file(const struct dropbox *box, const char *path);
-int dropbox_remove_directory(const struct dropbox *box, const char *path);
+/* Did all that ${batch} asks for happen? */
+bool dropbox_is_done(const struct batch *batch);
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "certsync/cleanup.h"
 #include "certsync/journal.h"
 #include "put.h"
 
@@ -9,154 +10,203 @@
 /* A file of a generation in the staging directory. */
 #define FILE_PATH_LEN (DROPBOX_PATH_LEN + sizeof("/" GENERATION_CHAIN))
 
-static const struct dropbox_doing creating = { "create", "its directory has vanished",
-					       DROPBOX_IS_FULL };
-static const struct dropbox_doing writing = { "write", "it has vanished", DROPBOX_IS_FULL };
-static const struct dropbox_doing syncing = { "sync", "it has vanished", DROPBOX_IS_FULL };
-static const struct dropbox_doing closing = { "close", "it has vanished", DROPBOX_IS_FULL };
+static const struct dropbox_doing creating = { "creating the file", "create",
+					       "its directory has vanished", DROPBOX_IS_FULL };
+static const struct dropbox_doing writing = { "writing the file", "write", "it has vanished",
+					      DROPBOX_IS_FULL };
+static const struct dropbox_doing syncing = { "syncing the file", "sync", "it has vanished",
+					      DROPBOX_IS_FULL };
+static const struct dropbox_doing closing = { "closing the file", "close", "it has vanished",
+					      DROPBOX_IS_FULL };
 
-/* --- one request each --- */
+enum {
+	CHAIN,
+	KEY,
+	FILES
+};
 
-static LIBSSH2_SFTP_HANDLE *create_file(const struct dropbox *box, const char *path)
+/* A generation as long as it has not got its name. */
+struct part {
+	const struct dropbox *box;
+	char path[DROPBOX_PATH_LEN];
+	bool made; /* the directory is ours */
+	struct part_file {
+		char path[FILE_PATH_LEN];
+		const struct bytes *content;
+		bool created;
+		struct sftp_handle handle; /* as long as it is open */
+	} files[FILES];
+};
+
+/* --- to the server --- */
+
+/* Make the directory and the files in it; ${taken}: there may be one of that name. */
+static enum outcome make(struct part *part, bool *taken)
 {
-	LIBSSH2_SFTP_HANDLE *file;
+	_cleanup_(batch_clear) struct batch batch = sftp_batch(part->box->sftp);
+	const struct dropbox_step steps[] = {
+		{ &dropbox_making, part->path },
+		{ &creating, part->files[CHAIN].path },
+		{ &creating, part->files[KEY].path },
+	};
+	const struct batch_request *made =
+		batch_mkdir(&batch, dropbox_making.stage, part->path, DROPBOX_DIRECTORY_MODE);
+	const struct batch_request *created[FILES];
 
-	dropbox_begin(box, "creating the file");
-	do
-		file = libssh2_sftp_open_ex(box->session->sftp, path, (unsigned)strlen(path),
-					    LIBSSH2_FXF_WRITE | LIBSSH2_FXF_CREAT |
-						    LIBSSH2_FXF_EXCL,
-					    FILE_MODE, LIBSSH2_SFTP_OPENFILE);
-	while (!file && session_again(box->session, libssh2_session_last_errno(box->session->ssh)));
-	return file;
-}
-
-static int write_file(const struct dropbox *box, LIBSSH2_SFTP_HANDLE *file,
-		      const struct bytes *content)
-{
-	size_t used = 0;
-
-	dropbox_begin(box, "writing the file");
-	while (used < content->len) {
-		ssize_t wrote = libssh2_sftp_write(file, content->data + used, content->len - used);
-
-		if (wrote > 0)
-			used += (size_t)wrote;
-		else if (!session_again(box->session, wrote ? (int)wrote : LIBSSH2_ERROR_EAGAIN))
-			return wrote ? (int)wrote : LIBSSH2_ERROR_SFTP_PROTOCOL;
+	for (size_t i = 0; i < FILES; i++)
+		created[i] = batch_create(&batch, creating.stage, part->files[i].path, FILE_MODE);
+	dropbox_exchange(part->box, &batch);
+	*taken = dropbox_is_taken(part->box, made);
+	part->made = made->answered && made->status == SFTP_OK;
+	for (size_t i = 0; i < FILES; i++) {
+		part->files[i].handle = created[i]->handle;
+		part->files[i].created = created[i]->handle.len > 0;
 	}
-	return 0;
+	return dropbox_judge(part->box, &batch, steps, batch.count);
 }
 
 /*
  * A server that cannot or may not sync (fsync@openssh.com) has still taken every byte, and a crash
  * of it in the next seconds is all that can lose them.
  */
-static int sync_file(const struct dropbox *box, LIBSSH2_SFTP_HANDLE *file, const char *path)
+static void forgive(struct batch_request *sync, const char *path)
 {
-	unsigned long refusal;
-	int error;
-
-	dropbox_begin(box, "syncing the file");
-	do
-		error = libssh2_sftp_fsync(file);
-	while (session_again(box->session, error));
-	if (!error)
-		return 0;
-	refusal = dropbox_refusal(box);
-	if (refusal != LIBSSH2_FX_OP_UNSUPPORTED && refusal != LIBSSH2_FX_PERMISSION_DENIED)
-		return error;
+	if (sync->status != SFTP_UNSUPPORTED && sync->status != SFTP_PERMISSION_DENIED)
+		return;
 	journal_detail("%s: not synced: the server %s", path,
-		       refusal == LIBSSH2_FX_OP_UNSUPPORTED ? "cannot" : "does not permit it");
-	return 0;
+		       sync->status == SFTP_UNSUPPORTED ? "cannot" : "does not permit it");
+	sync->status = SFTP_OK;
 }
 
-static int close_file(const struct dropbox *box, LIBSSH2_SFTP_HANDLE *file)
+/* Write, sync and close the files. */
+static enum outcome fill(struct part *part)
 {
-	int error;
+	_cleanup_(batch_clear) struct batch batch = sftp_batch(part->box->sftp);
+	const char *chain = part->files[CHAIN].path, *key = part->files[KEY].path;
+	const struct dropbox_step steps[] = {
+		{ &writing, chain }, { &syncing, chain }, { &closing, chain },
+		{ &writing, key },   { &syncing, key },   { &closing, key },
+	};
+	struct batch_request *synced[FILES];
 
-	dropbox_begin(box, "closing the file");
-	do
-		error = libssh2_sftp_close_handle(file);
-	while (session_again(box->session, error));
-	return error;
+	for (size_t i = 0; i < FILES; i++) {
+		struct part_file *file = &part->files[i];
+
+		batch_write(&batch, writing.stage, &file->handle, file->content);
+		synced[i] = batch_sync(&batch, syncing.stage, &file->handle);
+		batch_close(&batch, closing.stage, &file->handle);
+		file->handle.len = 0;
+	}
+	dropbox_exchange(part->box, &batch);
+	for (size_t i = 0; i < FILES; i++)
+		forgive(synced[i], part->files[i].path);
+	return dropbox_judge(part->box, &batch, steps, batch.count);
+}
+
+/*
+ * Remove what was made. What is not permitted stays under its temporary name, which nobody takes.
+ */
+static void discard(struct part *part)
+{
+	static const char stage[] = "tidying up";
+	_cleanup_(batch_clear) struct batch batch = sftp_batch(part->box->sftp);
+
+	for (size_t i = 0; i < FILES; i++) {
+		struct part_file *file = &part->files[i];
+
+		if (file->handle.len)
+			batch_close(&batch, stage, &file->handle);
+		if (file->created)
+			batch_remove(&batch, stage, file->path);
+		*file = (struct part_file){ .content = file->content };
+	}
+	if (part->made)
+		batch_rmdir(&batch, stage, part->path);
+	part->made = false;
+	if (!batch.count)
+		return;
+	dropbox_exchange(part->box, &batch);
+	journal_detail(dropbox_is_done(&batch) ? "%s: removed" : "%s: could not be removed",
+		       part->path);
 }
 
 /* --- a generation --- */
 
-static enum outcome put_file(const struct dropbox *box, const char *path,
-			     const struct bytes *content)
+static void name_part(struct part *part, time_t when, const char *fingerprint)
 {
-	LIBSSH2_SFTP_HANDLE *file = create_file(box, path);
-	enum outcome outcome = OUTCOME_OK;
+	static const char *const names[FILES] = { GENERATION_CHAIN, GENERATION_KEY };
 
-	if (!file)
-		return dropbox_explain(box, &creating, path);
-	if (write_file(box, file, content))
-		outcome = dropbox_explain(box, &writing, path);
-	else if (sync_file(box, file, path))
-		outcome = dropbox_explain(box, &syncing, path);
-	/* Frees the handle as well; what failed before counts more. */
-	if (close_file(box, file) && !outcome_failed(outcome))
-		outcome = dropbox_explain(box, &closing, path);
-	return outcome_failed(outcome) ? outcome : dropbox_check(box, path);
+	dropbox_part_path(part->box, when, fingerprint, part->path);
+	for (size_t i = 0; i < FILES; i++)
+		snprintf(part->files[i].path, sizeof(part->files[i].path), "%s/%s", part->path,
+			 names[i]);
 }
 
 /*
- * Give the directory ${part} its final name, that of ${when} or of the first second after it that
- * is free.
+ * Make the directory and the files under the first name from ${when} on that is free. A file that
+ * was made in another one's directory is removed again.
  */
-static enum outcome make_final(const struct dropbox *box, const char *part, time_t when,
-			       const char *fingerprint, char name[static GENERATION_NAME_LEN + 1])
+static enum outcome make_under_free_name(struct part *part, time_t *when, const char *fingerprint)
+{
+	int tries = 0;
+	bool taken;
+
+	for (;;) {
+		enum outcome outcome;
+
+		name_part(part, *when, fingerprint);
+		outcome = make(part, &taken);
+		if (!taken || ++tries == DROPBOX_NAMES_MAX)
+			return outcome;
+		discard(part);
+		++*when;
+	}
+}
+
+/*
+ * Give the directory its final name, that of ${when} or of the first second after it that is free.
+ */
+static enum outcome make_final(const struct part *part, time_t when, const char *fingerprint,
+			       char name[static GENERATION_NAME_LEN + 1])
 {
 	char path[DROPBOX_PATH_LEN];
-	int tries = 0, error;
+	int tries = 0;
+	bool taken;
 
-	do {
+	for (;;) {
+		enum outcome outcome;
+
 		generation_name(when, fingerprint, name);
-		dropbox_path(box, name, path);
-		error = dropbox_rename(box, part, path);
-	} while (error && dropbox_may_be_taken(box) && ++tries < DROPBOX_NAMES_MAX && ++when);
-	/* Once the server has confirmed it, it is done, even if the run was to stop meanwhile. */
-	return error ? dropbox_explain(box, &dropbox_renaming, path) : OUTCOME_OK;
-}
-
-/*
- * Remove the half-made directory ${part}. What is not permitted stays under its temporary name,
- * which nobody takes.
- */
-static void remove_part(const struct dropbox *box, const char *part, const char *chain,
-			const char *key)
-{
-	if (!dropbox_tidy(box))
-		return;
-	dropbox_remove_file(box, key);
-	dropbox_remove_file(box, chain);
-	journal_detail(dropbox_remove_directory(box, part) ? "%s: could not be removed"
-							   : "%s: removed",
-		       part);
+		dropbox_path(part->box, name, path);
+		/* What the server has confirmed is done, even if the run was to stop meanwhile. */
+		outcome = dropbox_rename(part->box, part->path, path, &taken);
+		if (!taken || ++tries == DROPBOX_NAMES_MAX)
+			return outcome;
+		when++;
+	}
 }
 
 enum outcome put_generation(const struct put *put, char name[static GENERATION_NAME_LEN + 1])
 {
-	const struct dropbox *box = put->box;
-	char part[DROPBOX_PATH_LEN], chain[FILE_PATH_LEN], key[FILE_PATH_LEN];
+	struct part part = {
+		.box = put->box,
+		.files = { [CHAIN] = { .content = put->chain }, [KEY] = { .content = put->key } },
+	};
 	time_t when = time(NULL);
-	enum outcome outcome = dropbox_make_part(box, &when, put->fingerprint, part);
+	enum outcome outcome = dropbox_check_staging(put->box);
 
 	if (outcome_failed(outcome))
 		return outcome;
-	snprintf(chain, sizeof(chain), "%s/" GENERATION_CHAIN, part);
-	snprintf(key, sizeof(key), "%s/" GENERATION_KEY, part);
-
-	outcome = dropbox_check(box, part);
+	outcome = make_under_free_name(&part, &when, put->fingerprint);
 	if (!outcome_failed(outcome))
-		outcome = put_file(box, chain, put->chain);
+		outcome = dropbox_check(put->box, part.path);
 	if (!outcome_failed(outcome))
-		outcome = put_file(box, key, put->key);
+		outcome = fill(&part);
 	if (!outcome_failed(outcome))
-		outcome = make_final(box, part, when, put->fingerprint, name);
-	if (outcome_failed(outcome))
-		remove_part(box, part, chain, key);
+		outcome = dropbox_check(put->box, part.path);
+	if (!outcome_failed(outcome))
+		outcome = make_final(&part, when, put->fingerprint, name);
+	if (outcome_failed(outcome) && dropbox_tidy(put->box))
+		discard(&part);
 	return outcome;
 }

@@ -14,14 +14,10 @@
 #include "put.h"
 #include "remote.h"
 #include "session.h"
+#include "sftp.h"
 
 #define GOODBYE_MS  1000
 #define EXPLAIN_MAX 900
-/*
- * A server that accepts the request for SFTP, then says something that is not SFTP's greeting, and
- * then nothing for so long, has run another command to its end.
- */
-#define SFTP_SILENT_MS 3000
 
 struct remote {
 	const struct push_conf *conf;
@@ -32,6 +28,7 @@ struct remote {
 	struct hostkeys *host_keys;
 	struct addrinfo *addresses;
 	struct session *session;
+	struct sftp *sftp;
 	char target[256]; /* user@host */
 };
 
@@ -196,55 +193,6 @@ static enum outcome authenticate(const struct remote *remote)
 	return error ? explain_authentication(remote, error) : OUTCOME_OK;
 }
 
-/* --- SFTP --- */
-
-static const char no_sftp[] =
-	"the server does not answer in SFTP; does the key's line in authorized_keys force "
-	"internal-sftp?";
-
-static enum outcome explain_sftp(const struct session *session)
-{
-	int error = libssh2_session_last_errno(session->ssh);
-
-	if (session->stopped != OUTCOME_OK || session->ended)
-		return session_failure(session);
-	if (error == LIBSSH2_ERROR_CHANNEL_FAILURE || error == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED)
-		return outcome_because(OUTCOME_SSH_PROTOCOL, "the server refuses to start SFTP: %s",
-				       session_error_text(session));
-	return outcome_because(OUTCOME_SSH_PROTOCOL, "%s", no_sftp);
-}
-
-/* Is libssh2 waiting for the greeting of an SFTP server that is not there? */
-struct silence {
-	size_t received; /* when SFTP was accepted; 0 before that */
-	deadline end;
-};
-
-static bool is_silent(struct silence *silence, const struct session *session)
-{
-	if (!strstr(session_error_text(session), "SSH_FXP_VERSION"))
-		return false;
-	if (!silence->received) {
-		silence->received = session->received;
-		silence->end = deadline_in(SFTP_SILENT_MS);
-	}
-	return session->received > silence->received && !deadline_left(silence->end);
-}
-
-static enum outcome start_sftp(struct session *session)
-{
-	struct silence silence = { 0 };
-
-	session_begin(session, "starting SFTP", session->end, 0);
-	do {
-		session->sftp = libssh2_sftp_init(session->ssh);
-		if (!session->sftp && is_silent(&silence, session))
-			return outcome_because(OUTCOME_SSH_PROTOCOL, "%s", no_sftp);
-	} while (!session->sftp &&
-		 session_again(session, libssh2_session_last_errno(session->ssh)));
-	return session->sftp ? OUTCOME_OK : explain_sftp(session);
-}
-
 /* --- all together --- */
 
 /* Make one connection, and offer the host key ${methods} on it. */
@@ -323,7 +271,8 @@ enum outcome remote_connect(struct remote *remote)
 	outcome = authenticate(remote);
 	if (!outcome_failed(outcome)) {
 		remote->stage = REMOTE_SFTP;
-		outcome = start_sftp(remote->session);
+		session_begin(remote->session, "starting SFTP", remote->session->end, 0);
+		outcome = sftp_start(remote->session, &remote->sftp);
 	}
 	if (outcome_failed(outcome))
 		return outcome_in(outcome, "%s port %d", remote->target, remote->conf->port);
@@ -335,6 +284,7 @@ static struct dropbox dropbox_of(const struct remote *remote)
 {
 	return (struct dropbox){
 		.session = remote->session,
+		.sftp = remote->sftp,
 		.target = remote->target,
 		.staging = remote->conf->staging,
 		.end = remote->end,
@@ -371,6 +321,7 @@ void remote_closep(struct remote **remote)
 		return;
 	if (old->session)
 		session_goodbye(old->session, deadline_in(GOODBYE_MS));
+	sftp_freep(&old->sftp);
 	session_freep(&old->session);
 	bytes_clear(&old->identity);
 	hostkeys_freep(&old->host_keys);

@@ -192,9 +192,6 @@ void session_freep(struct session **session)
 		return;
 	/* libssh2 would wait for the server to close the channel; this way it only frees. */
 	old->dead = true;
-	if (old->sftp)
-		while (session_again(old, libssh2_sftp_shutdown(old->sftp)))
-			;
 	if (old->ssh)
 		while (session_again(old, libssh2_session_free(old->ssh)))
 			;
@@ -214,12 +211,18 @@ void session_goodbye(struct session *session, deadline end)
 	while (session_again(session, error));
 }
 
-void session_begin(struct session *session, const char *stage, deadline end, int patience)
+void session_stage(struct session *session, const char *stage)
 {
 	/* What was being done when the run had to stop is what is told. */
+	if (session->stopped == OUTCOME_OK)
+		snprintf(session->stage, sizeof(session->stage), "%s", stage);
+}
+
+void session_begin(struct session *session, const char *stage, deadline end, int patience)
+{
 	if (session->stopped != OUTCOME_OK)
 		return;
-	snprintf(session->stage, sizeof(session->stage), "%s", stage);
+	session_stage(session, stage);
 	session->end = end;
 	session->patience = patience;
 }
@@ -229,15 +232,6 @@ void session_tidy(struct session *session, const char *stage, deadline end)
 	session_begin(session, stage, end, 0);
 	session->end = deadline_earlier(session->end, end);
 	session->tidying = true;
-}
-
-/*
- * Has the other end of SFTP gone, while the SSH connection lives on? libssh2's SFTP would wait for
- * it for ever.
- */
-static bool sftp_ended(const struct session *session)
-{
-	return session->sftp && libssh2_channel_eof(libssh2_sftp_get_channel(session->sftp)) == 1;
 }
 
 static void wait_for_socket(struct session *session)
@@ -258,10 +252,6 @@ bool session_again(struct session *session, int error)
 	if (error != LIBSSH2_ERROR_EAGAIN)
 		return false;
 	stop_if_due(session);
-	if (!session->dead && sftp_ended(session)) {
-		session->ended = true;
-		session->dead = true;
-	}
 	if (session->dead)
 		return ++session->dead_calls < DEAD_CALLS_MAX;
 	session->starved = 0;
@@ -269,7 +259,8 @@ bool session_again(struct session *session, int error)
 	return true;
 }
 
-enum outcome session_check(const struct session *session)
+/* Why nothing new may be begun, if so. */
+static enum outcome explain_stop(const struct session *session)
 {
 	switch (session->stopped) {
 	case OUTCOME_OK:
@@ -280,6 +271,12 @@ enum outcome session_check(const struct session *session)
 		return outcome_because(OUTCOME_TIMED_OUT, "the time was up while %s",
 				       session->stage);
 	}
+}
+
+enum outcome session_check(struct session *session)
+{
+	stop_if_due(session);
+	return explain_stop(session);
 }
 
 const char *session_error_text(const struct session *session)
@@ -293,10 +290,13 @@ const char *session_error_text(const struct session *session)
 enum outcome session_failure(const struct session *session)
 {
 	if (session->stopped != OUTCOME_OK)
-		return session_check(session);
+		return explain_stop(session);
 	if (session->flooded)
 		return outcome_because(OUTCOME_SSH_PROTOCOL,
 				       "the server sends far too much while %s", session->stage);
+	if (session->fault)
+		return outcome_because(OUTCOME_SSH_PROTOCOL, "%s failed: %s", session->stage,
+				       session->fault);
 	if (session->ended && session->words[0])
 		return outcome_because(OUTCOME_CONNECTION_LOST,
 				       "the server ended the connection while %s: %s",

@@ -3,7 +3,7 @@
  * input and output through functions of ours that know the time limit. Each call of libssh2 that
  * can block stands in a loop:
  *
- *	session_begin(session, "opening SFTP", end, 0);
+ *	session_begin(session, "authenticating", end, 0);
  *	do
  *		error = libssh2_...(session->ssh, ...);
  *	while (session_again(session, error));
@@ -17,7 +17,6 @@
 #include <stddef.h>
 
 #include <libssh2.h>
-#include <libssh2_sftp.h>
 
 #include "certsync/deadline.h"
 #include "certsync/outcome.h"
@@ -28,7 +27,6 @@
 
 struct session {
 	LIBSSH2_SESSION *ssh;
-	LIBSSH2_SFTP *sftp; /* NULL until it is opened; freed with the session */
 	int fd;
 	/* What is being done, and until when it may take. */
 	char stage[SESSION_STAGE_MAX];
@@ -40,6 +38,7 @@ struct session {
 	bool dead;            /* the connection is given up: input and output fail at once */
 	bool flooded;         /* the server sent far more than it can have to say */
 	bool ended;           /* the server closed the connection, or its SFTP server ended */
+	const char *fault;    /* what of the server's makes it useless to go on; NULL: nothing */
 	bool out_of_memory;   /* libssh2 was refused some */
 	int error;            /* errno of the socket */
 	unsigned dead_calls;  /* of libssh2 since then */
@@ -56,7 +55,7 @@ struct session {
  */
 enum outcome session_new(int fd, struct session **out);
 
-/* Free the session and its SFTP without waiting for the server, and close the socket. */
+/* Free the session and its channels without waiting for the server, and close the socket. */
 void session_freep(struct session **session);
 
 /* Take leave of the server, waiting no longer than ${end}. */
@@ -68,6 +67,10 @@ void session_goodbye(struct session *session, deadline end);
  * to tidy up.
  */
 void session_begin(struct session *session, const char *stage, deadline end, int patience);
+
+/* The same, within the limits that were set: ${stage} is what is told if it goes wrong from now on.
+ */
+void session_stage(struct session *session, const char *stage);
 
 /*
  * From now on the end is prepared for by ${stage}, which may take until ${end}, or as long as was
@@ -82,7 +85,7 @@ void session_tidy(struct session *session, const char *stage, deadline end);
 bool session_again(struct session *session, int error);
 
 /* TIMED_OUT or INTERRUPTED once nothing new may be begun; OK otherwise. */
-enum outcome session_check(const struct session *session);
+enum outcome session_check(struct session *session);
 
 /*
  * What ended the stage: TIMED_OUT, INTERRUPTED, CONNECTION_LOST, or else SSH_PROTOCOL with

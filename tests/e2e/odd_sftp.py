@@ -17,6 +17,7 @@ REQUEST: init, open, close, write, remove, mkdir, rmdir, rename, fsync. ANSWER:
     short           a packet without anything in it
     close           the server ends
     stall           no answer ever
+    after REQUEST NUMBER    the real answer, but not before the NUMBERth such request has come
 """
 import os
 import subprocess
@@ -77,8 +78,10 @@ def answer(how, request):
         threading.Event().wait()
 
 
-def hand_on_answers(server, unwanted):
+def hand_on_answers(server, unwanted, held, release):
     while (body := read_packet(server.stdout)) is not None:
+        if body[1:5] in held:
+            release.wait()
         if body[1:5] in unwanted:
             unwanted.remove(body[1:5])
         else:
@@ -89,10 +92,12 @@ def main():
     directory, *command = sys.argv[1:]
     with open(directory + "/wish", encoding="ascii") as file:
         name, which, *how = file.read().split()
-    seen = 0
+    seen = awaited = 0
     unwanted = set()
+    held = set()
+    release = threading.Event()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        threading.Thread(target=hand_on_answers, args=(server, unwanted), daemon=True).start()
+        threading.Thread(target=hand_on_answers, args=(server, unwanted, held, release), daemon=True).start()
         while (body := read_packet(sys.stdin.buffer)) is not None:
             request = body[1:5]
             mine = TYPES.get(body[0]) == name
@@ -103,10 +108,16 @@ def main():
                     file.write(name)
             if mine and how[0] == "late":
                 unwanted.add(request)
-            if not mine or how[0] == "late":
+            if mine and how[0] == "after":
+                held.add(request)
+            if how[0] == "after" and TYPES.get(body[0]) == how[1]:
+                awaited += 1
+                if awaited == int(how[2]):
+                    release.set()
+            if not mine or how[0] in ("late", "after"):
                 server.stdin.write(packet(body))
                 server.stdin.flush()
-            if mine:
+            if mine and how[0] != "after":
                 answer(how, request)
         server.stdin.close()
 

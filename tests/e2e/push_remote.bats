@@ -97,14 +97,14 @@ fill() { # FILE
 	said_of "/srv/no-such-directory/$PART"
 }
 
-@test "the staging directory vanishes in the middle: 73, and the file's path" {
+@test "the staging directory vanishes in the middle: 73, and the generation's path" {
 	with_fault fsync:delay_enter=400000
 	begin --
 	await compgen -G "$STAGING/.*.part/fullchain.pem"
 	rm -r "$STAGING"
 	finish
-	refused 73 'the server cannot create it: its directory has vanished'
-	said_of "$PART/privkey\.pem"
+	refused 73 'the server cannot rename a directory to it: that directory has vanished'
+	said_of "$GENERATION_FORM"
 	make_staging "$STAGING"
 }
 
@@ -203,7 +203,7 @@ dies_at() {
 # hangs_at SYSTEM-CALL STAGE PATH-PATTERN: it takes longer there than the run may
 hangs_at() {
 	with_fault "$1:delay_enter=40000000"
-	configure limits.run_timeout=800ms
+	configure limits.run_timeout=4s
 	certpush
 	refused 75 "the time was up while $2" 'raise the limits in section [limits] of push.conf'
 	said_of "$3"
@@ -228,8 +228,8 @@ hangs_at() {
 }
 
 @test "the server is slow, and the time is up in the middle: what was half made is removed" {
-	configure limits.run_timeout=1200ms
-	with_fault fsync:delay_enter=900000
+	configure limits.run_timeout=4s
+	with_fault fsync:delay_enter=2500000
 	certpush
 	refused 75 'certsync@127.0.0.1:' 'the time was up while' 'raise the limits'
 	staging_is_empty

@@ -124,6 +124,28 @@ status_of() { # REQUEST CODE
 	pushed "$PAIRS/mail"
 }
 
+@test "what does not depend on each other is asked for together: the directory and its files, all of both files" {
+	local wish
+	for wish in 'mkdir 1 after open 2' 'write 1 after close 2'; do
+		clean
+		# shellcheck disable=SC2086 # of several words
+		wish $wish
+		certpush
+		expect 0
+		pushed "$PAIRS/mail"
+		[ -e "$PUSH_HOME/odd/done" ]
+	done
+}
+
+@test "the final name is not asked for before both files are whole" {
+	configure limits.run_timeout=3s
+	wish close 2 after rename 1
+	certpush
+	expect 75
+	[[ $output == *'the time was up while closing the file'* ]]
+	[ -z "$(generations)" ]
+}
+
 @test "each SFTP request is answered with each error: the outcome that goes with it, and nothing half" {
 	local request code codes turn=0
 	for request in $REQUESTS_MADE; do

@@ -24,6 +24,7 @@
 #define MANY_NAMES 200
 
 static struct session *session;
+static struct sftp *sftp;
 static struct bytes chain, key;
 static struct dropbox box;
 static struct put put;
@@ -44,6 +45,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+	sftp_freep(&sftp);
 	session_freep(&session);
 	bytes_clear(&chain);
 	bytes_clear(&key);
@@ -78,11 +80,10 @@ static void connect_with(const struct sshd_options *options)
 		error = authenticate();
 	while (session_again(session, error));
 	assert_int_equal(error, 0);
-	do
-		session->sftp = libssh2_sftp_init(session->ssh);
-	while (!session->sftp && session_again(session, libssh2_session_last_errno(session->ssh)));
-	assert_non_null(session->sftp);
+	session_begin(session, "starting SFTP", limit, 0);
+	assert_int_equal(sftp_start(session, &sftp), OUTCOME_OK);
 	box.session = session;
+	box.sftp = sftp;
 }
 
 static void connect_plainly(void)
@@ -322,7 +323,6 @@ static void what_has_no_room_is_removed(void **state)
 	assert_staged(0);
 }
 
-/* libssh2 would wait for it for ever. */
 static void an_sftp_server_that_dies_has_ended_the_connection(void **state)
 {
 	(void)state;
