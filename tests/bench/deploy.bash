@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # set by run, servers and take
+#
+# deploy - certdeploy with nothing to do, and with a certificate to install
+
+# Two pairs of the same moment, neither older than the other; $scratch/other stages the one that is not installed.
+two_pairs() {
+	local name
+	for name in one two; do
+		make_pair "$scratch/$name" names="DNS:$LAB_HOSTNAME" key=ec:P-384 from='yesterday 00:00'
+	done
+	cat >"$scratch/other" <<SCRIPT
+#!/bin/sh
+set -e
+other=$scratch/one
+! cmp -s $scratch/one/fullchain.pem $LAB_SSL/cert.pem || other=$scratch/two
+cp "\$other/fullchain.pem" "\$other/privkey.pem" $scratch/incoming/
+SCRIPT
+	chmod 755 "$scratch/other"
+}
+
+# What a run takes beyond the slowest answer of that run, which it has to wait for.
+deploy_proved() {
+	local i began ended
+	for ((i = 0; i < runs; i++)); do
+		began=${EPOCHREALTIME/./}
+		"$bin/certdeploy" -v -c "$scratch/proved.conf" >"$scratch/said" 2>&1
+		ended=${EPOCHREALTIME/./}
+		sed -n 's/.*asked 9 endpoints in [0-9]* ms; .* took \([0-9]*\) ms.*/\1/p' "$scratch/said" |
+			awk -v took=$((ended - began)) '{ print took / 1000, $1, took / 1000 - $1 }'
+	done >"$scratch/proved"
+	# Each run must have said so.
+	[ "$(wc -l <"$scratch/proved")" -eq "$runs" ]
+	row 'deploy, nothing to do, nine endpoints asked / slowest' ms "$(cut -d' ' -f1 "$scratch/proved" | median)" \
+		"$(cut -d' ' -f2 "$scratch/proved" | median)" ''
+	row 'the same, beyond the slowest' ms "$(cut -d' ' -f3 "$scratch/proved" | median)" - 'ours <= 10'
+}
+
+bench_deploy() {
+	local ours proved peer
+	local script="$here/deploy-script $scratch/incoming $LAB_SSL $LAB_HOSTNAME $LAB_DOCKER $LAB_PROJECT"
+	two_pairs
+	"$scratch/other"
+	"$bin/certdeploy" -q -c "$scratch/proved.conf"
+	take ours peer = "$here/turns" "$runs" "$bin/certdeploy -q -c $scratch/unseen.conf" "$script"
+	row 'deploy, nothing to do / script' ms "$ours" "$peer" 'ratio <= 0.25'
+	deploy_proved
+	take ours proved peer = "$here/turns" "$runs" -p "$scratch/other" \
+		"$bin/certdeploy -q -c $scratch/unseen.conf" "$bin/certdeploy -q -c $scratch/proved.conf" "$script"
+	row 'deploy, changed and proved / script, not proved' ms "$proved" "$peer" 'ratio <= 0.6'
+	row 'deploy, changed, not proved / the same' ms "$ours" "$peer" ''
+}
