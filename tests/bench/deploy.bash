@@ -3,22 +3,6 @@
 #
 # deploy - certdeploy with nothing to do, and with a certificate to install
 
-# Two pairs of the same moment, neither older than the other; $scratch/other stages the one that is not installed.
-two_pairs() {
-	local name
-	for name in one two; do
-		make_pair "$scratch/$name" names="DNS:$LAB_HOSTNAME" key=ec:P-384 from='yesterday 00:00'
-	done
-	cat >"$scratch/other" <<SCRIPT
-#!/bin/sh
-set -e
-other=$scratch/one
-! cmp -s $scratch/one/fullchain.pem $LAB_SSL/cert.pem || other=$scratch/two
-cp "\$other/fullchain.pem" "\$other/privkey.pem" $scratch/incoming/
-SCRIPT
-	chmod 755 "$scratch/other"
-}
-
 # What a run takes beyond the slowest answer of that run, which it has to wait for.
 deploy_proved() {
 	local i began ended
@@ -39,7 +23,6 @@ deploy_proved() {
 bench_deploy() {
 	local ours proved peer
 	local script="$here/deploy-script $scratch/incoming $LAB_SSL $LAB_HOSTNAME $LAB_DOCKER $LAB_PROJECT"
-	two_pairs
 	"$scratch/other"
 	"$bin/certdeploy" -q -c "$scratch/proved.conf"
 	take ours peer = "$here/turns" "$runs" "$bin/certdeploy -q -c $scratch/unseen.conf" "$script"

@@ -25,8 +25,8 @@ take() {
 	read -r "${names[@]}" <<<"$words"
 }
 
-# few: a third of the runs, for what takes seconds; three at least
-few() { echo $((runs / 3 > 3 ? runs / 3 : 3)); }
+# few: a third of the runs, for what takes seconds
+few() { echo $(((runs + 2) / 3)); }
 
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 

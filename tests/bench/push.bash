@@ -4,17 +4,20 @@
 # push - certpush with nothing to do, and with a certificate to carry, here and a long way off
 
 push_nothing() {
-	local ours peer
-	local command=("$bin/certpush" -q -c "$scratch/push.conf")
+	local ours peer least
+	local command=("$bin/certpush" -q -c "$scratch/push.conf") pinned=("$bin/certpush" -q -c "$scratch/pinned.conf")
 	local other=("$bin/bench/fingerprint" "$LAB_LIVE/$LAB_LINEAGE/fullchain.pem")
-	push_conf push
-	"${command[@]}"
+	# Told which lineage it is, as the others are.
+	sed "s/^hostname .*/&\nlineage = $LAB_LINEAGE/" "$scratch/push.conf" >"$scratch/pinned.conf"
 	fingerprint "$LAB_LIVE/$LAB_LINEAGE/cert.pem" >"$scratch/last_fp"
 	take ours peer = "$here/turns" "$runs" "${command[*]}" \
 		"$here/push-script $LAB_LIVE/$LAB_LINEAGE $scratch/last_fp"
 	row 'push, nothing to do / script' ms "$ours" "$peer" 'ratio <= 0.4'
-	row 'the same / smallest program with these libraries' instructions \
-		"$(instructions "${command[@]}")" "$(instructions "${other[@]}")" 'ratio <= 1.25'
+	least=$(instructions "${other[@]}")
+	row 'the same, lineage given / smallest program with these libraries' instructions \
+		"$(instructions "${pinned[@]}")" "$least" 'ratio <= 1.25'
+	row "the same, found among $(find "$LAB_LIVE" -mindepth 1 -type d | wc -l) lineages / that program" instructions \
+		"$(instructions "${command[@]}")" "$least" ''
 	row 'the same, most memory' MiB "$(peak "${command[@]}")" "$(peak "${other[@]}")" 'ours <= 8'
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # here and scratch are set by run; what is set here is used by what is measured
 #
-# servers - what the lab does not have: an sshd for all programs, and a long way to it
+# servers - what the lab does not have: an sshd for all programs, a long way to it, configurations, pairs to deploy
 
 LATENCY_MS=50
 
@@ -80,4 +80,20 @@ dir = $scratch/deploy-state
 [verify]
 ${2:-}
 CONF
+}
+
+# Two pairs of the same moment, neither older than the other; $scratch/other stages the one that is not installed.
+two_pairs() {
+	local name
+	for name in one two; do
+		make_pair "$scratch/$name" names="DNS:$LAB_HOSTNAME" key=ec:P-384 from='yesterday 00:00'
+	done
+	cat >"$scratch/other" <<SCRIPT
+#!/bin/sh
+set -e
+other=$scratch/one
+! cmp -s $scratch/one/fullchain.pem $LAB_SSL/cert.pem || other=$scratch/two
+cp "\$other/fullchain.pem" "\$other/privkey.pem" $scratch/incoming/
+SCRIPT
+	chmod 755 "$scratch/other"
 }
