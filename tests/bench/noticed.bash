@@ -42,6 +42,13 @@ each_port() { # COMMAND
 	done
 }
 
+# What went wrong for clients while certdeploy ran: the table only counts. Where the machine is busy, they time out.
+tell_why() {
+	jq -r '(.endpoints + .sessions) | to_entries[] | .key as $who | .value.why[] |
+		"bench: \($who): \(sub("^[-0-9.]+ s: "; ""))"' "$scratch"/noticed-[aeg]* | sort | uniq -c
+	cat "$scratch/disturbance.log"
+}
+
 bench_noticed() {
 	local deploy=("$bin/certdeploy" -q -c "$scratch/proved.conf") i
 	restart_script
@@ -67,4 +74,5 @@ bench_noticed() {
 	row 'sessions that are dropped, as dovecot is / restart' sessions \
 		"$(noticed all dropped)" "$(noticed restart dropped)" ''
 	row 'runs of certdeploy in all that which did not succeed' runs "$(noticed '[aeg]*' unsuccessful)" - 'ours <= 0'
+	tell_why >&2
 }
