@@ -127,7 +127,7 @@ static enum outcome choose_staged(struct situation *situation)
 		.dir = situation->conf.staging_dir,
 		.hostname = situation->mailcow.hostname,
 		.roots = &situation->roots,
-		.installed = situation_installed(situation),
+		.installed = &situation->installed,
 		.installed_arrived = situation->installed.arrived,
 		.rejected_in = situation->options->force ? -1 : situation->install.state,
 		.now = situation->now,

@@ -12,9 +12,10 @@
 
 struct staging_rules {
 	const char *dir;
-	const char *hostname;              /* what the certificate must cover */
-	const struct bytes *roots;         /* as in judge_rules */
-	const struct judgement *installed; /* a certificate issued before this one is refused */
+	const char *hostname;         /* what the certificate must cover */
+	const struct bytes *roots;    /* as in judge_rules */
+	const struct pair *installed; /* judged for the same host and time: a certificate that was
+					 issued before this one is refused */
 	struct timespec installed_arrived; /* when that one came to this host; 0: not known */
 	int rejected_in; /* the state directory, where pairs are noted that were rolled back and
 			    are not tried again (rejected.h), or -1 */

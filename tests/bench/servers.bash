@@ -22,7 +22,7 @@ StrictModes no
 UsePAM no
 PermitRootLogin yes
 # Fifty connect at once.
-MaxStartups 200
+MaxStartups 500
 Subsystem sftp internal-sftp
 CONF
 	/usr/sbin/sshd -f "$scratch/sshd_config" -D 2>"$scratch/sshd.log" &

@@ -17,12 +17,16 @@
 
 static struct staging_rules rules;
 static struct staging staging;
+static struct pair installed;
 
 static int begin(void **state)
 {
-	rules = (struct staging_rules){
-		.dir = scratch, .hostname = "mail.example.org", .rejected_in = -1, .now = time(NULL)
-	};
+	installed = PAIR_NONE;
+	rules = (struct staging_rules){ .dir = scratch,
+					.hostname = "mail.example.org",
+					.installed = &installed,
+					.rejected_in = -1,
+					.now = time(NULL) };
 	staging = (struct staging){ .dir = -1 };
 	journal_open("test", JOURNAL_QUIET);
 	return scratch_make(state);
@@ -31,6 +35,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	staging_clear(&staging);
+	pair_clear(&installed);
 	return scratch_remove(state);
 }
 
@@ -410,6 +415,71 @@ static void what_is_wrong_itself_is_said_before_that(void **state)
 
 #define staging_test(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+/* --- what is installed --- */
+
+/* As if it had been judged before; no judge says such a type. */
+static void install_what_is_staged(void)
+{
+	assert_int_equal(file_read(scratch_fd, GENERATION_CHAIN, FILE_STAGED, BUNDLE_BYTES_MAX,
+				   &installed.chain),
+			 OUTCOME_OK);
+	assert_int_equal(file_read(scratch_fd, GENERATION_KEY, FILE_STAGED, BUNDLE_BYTES_MAX,
+				   &installed.key),
+			 OUTCOME_OK);
+	installed.judged = (struct judgement){ .loaded = OUTCOME_OK,
+					       .good = OUTCOME_OK,
+					       .key_type = "as judged before" };
+	memset(installed.judged.fingerprint, 'A', BUNDLE_FINGERPRINT_LEN);
+}
+
+static void assert_judged_before(bool before)
+{
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_true(pair_is_whole(&staging.pair));
+	assert_int_equal(!strcmp(staging.pair.judged.key_type, "as judged before"), before);
+}
+
+static void the_installed_pair_is_not_judged_again(void **state)
+{
+	(void)state;
+	stage_good(".", 0);
+	install_what_is_staged();
+	assert_judged_before(true);
+}
+
+static void another_pair_is_judged(void **state)
+{
+	(void)state;
+	stage_good(".", 0);
+	install_what_is_staged();
+	stage_good(".", 0);
+	assert_judged_before(false);
+}
+
+static void another_key_beside_the_installed_chain_is_judged(void **state)
+{
+	(void)state;
+	stage_good(".", 0);
+	install_what_is_staged();
+	bytes_clear(&installed.key);
+	installed.key = bytes_of_text("another key\n");
+	assert_judged_before(false);
+}
+
+static void where_there_are_roots_the_installed_pair_is_judged_by_them(void **state)
+{
+	struct bytes roots = bytes_of_text("no root at all\n");
+
+	(void)state;
+	stage_good(".", 0);
+	install_what_is_staged();
+	rules.roots = &roots;
+	assert_int_equal(staging_choose(&rules, &staging), OUTCOME_OK);
+	assert_false(pair_is_whole(&staging.pair));
+	assert_true(outcome_failed(staging.rejected));
+	bytes_clear(&roots);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +503,10 @@ int main(void)
 		staging_test(of_several_that_were_rolled_back_none_is_tried_again),
 		staging_test(beside_a_rolled_back_one_a_good_one_is_chosen),
 		staging_test(what_is_wrong_itself_is_said_before_that),
+		staging_test(the_installed_pair_is_not_judged_again),
+		staging_test(another_pair_is_judged),
+		staging_test(another_key_beside_the_installed_chain_is_judged),
+		staging_test(where_there_are_roots_the_installed_pair_is_judged_by_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
