@@ -31,11 +31,35 @@ enum outcome rejected_add(int state, const struct pair *pair, const char *why)
 	return outcome_failed(outcome) ? outcome : record_write(state, name, pair, why);
 }
 
+static bool is_rejected(const struct dirent *entry)
+{
+	return !strncmp(entry->d_name, PREFIX, strlen(PREFIX));
+}
+
+/* False if it is certain that no pair is noted. */
+static bool may_find(int state)
+{
+	_cleanup_(dir_closep) DIR *entries = state >= 0 ? file_list(state, ".") : NULL;
+	struct dirent *entry;
+
+	if (!entries)
+		return state >= 0;
+	while ((entry = file_next_entry(entries)))
+		if (is_rejected(entry))
+			return true;
+	return errno != 0;
+}
+
 enum outcome rejected_find(int state, const struct pair *pair, struct record *record)
 {
 	char name[NAME_BYTES];
-	enum outcome outcome = name_of(pair, name);
+	enum outcome outcome;
 
+	*record = (struct record){ .note = "" };
+	/* Most of the time there is nothing to hash the pair for. */
+	if (!may_find(state))
+		return OUTCOME_OK;
+	outcome = name_of(pair, name);
 	if (!outcome_failed(outcome))
 		outcome = record_read(state, name, record);
 	if (outcome_failed(outcome) || !record_is_of(record, pair))
@@ -54,7 +78,7 @@ enum outcome rejected_forget(int state)
 	while ((entry = file_next_entry(entries))) {
 		enum outcome outcome = OUTCOME_OK;
 
-		if (!strncmp(entry->d_name, PREFIX, strlen(PREFIX)))
+		if (is_rejected(entry))
 			outcome = record_remove(state, entry->d_name);
 		if (outcome_failed(outcome))
 			result = outcome;
