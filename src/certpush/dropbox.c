@@ -74,7 +74,8 @@ enum outcome dropbox_judge(const struct dropbox *box, const struct batch *batch,
 void dropbox_exchange(const struct dropbox *box, struct batch *batch)
 {
 	if (!box->session->tidying)
-		session_begin(box->session, batch->requests[0].stage, box->end, DROPBOX_TIDY_MS);
+		session_begin(box->session, batch->requests[0].stage, box->end,
+			      DROPBOX_PATIENCE_MS);
 	/* Each request has its answer, as far as it came. */
 	sftp_exchange(box->sftp, batch);
 }

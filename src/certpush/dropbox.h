@@ -20,10 +20,10 @@
 #define DROPBOX_NAMES_MAX      8
 #define DROPBOX_DIRECTORY_MODE 0700
 /*
- * How long a request under way may still take when the run has to stop, and removing what was made
- * along with it.
+ * How long the batch under way may still take when the run has to stop, and removing what was made.
  */
-#define DROPBOX_TIDY_MS 2000
+#define DROPBOX_PATIENCE_MS 4000
+#define DROPBOX_TIDY_MS     2000
 
 struct dropbox {
 	struct session *session;

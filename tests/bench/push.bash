@@ -70,7 +70,7 @@ bench_push() {
 
 # Fifty mail hosts: each has its own configuration, state and staging.
 bench_targets() {
-	local i one all count=50
+	local i one all least count=50
 	for ((i = 1; i <= count; i++)); do
 		push_conf "far-$i" "$far_port"
 		push_conf "near-$i"
@@ -78,6 +78,11 @@ bench_targets() {
 	take one all = "$here/together" "$(few)" "$count" \
 		"$bin/bench/peak $scratch/fifty $bin/certpush -q -f -c $scratch/far-{}.conf"
 	row "$count targets at once, $LATENCY_MS ms away / one" ms "$all" "$one" 'ratio <= 3'
+	# All the servers are on this machine as well: what they alone take of it.
+	echo bye >"$scratch/bye"
+	take one least = "$here/together" "$(few)" "$count" \
+		"sftp -q -b $scratch/bye -P $far_port $ssh_options root@127.0.0.1"
+	row "the same / $count times sftp -b that puts nothing" ms "$all" "$least" ''
 	# The memory of the last that ran, which are those of one turn. Pages that they share are counted for each.
 	row "the same, most memory of each, in sum" MiB \
 		"$(tail -n "$count" "$scratch/fifty" | awk '{ sum += $1 } END { printf "%.1f", sum / 1024 }')" - ''
