@@ -17,6 +17,13 @@ bool table_row(struct table *table, const char *const cells[]);
 
 void table_print(const struct table *table, FILE *to);
 
+/*
+ * For more rows than should be kept: first make the columns of ${table} as wide as every row needs,
+ * then print row after row.
+ */
+void table_widen(struct table *table, const char *const cells[]);
+void table_print_row(const struct table *table, const char *const cells[], FILE *to);
+
 void table_freep(struct table **table);
 
 #endif

@@ -37,34 +37,45 @@ static bool make_room(struct table *table)
 	return true;
 }
 
+void table_widen(struct table *table, const char *const cells[])
+{
+	for (size_t i = 0; i < table->columns; i++) {
+		size_t width = strlen(cells[i]);
+
+		if (width > table->widths[i])
+			table->widths[i] = width;
+	}
+}
+
 bool table_row(struct table *table, const char *const cells[])
 {
 	if (!make_room(table))
 		return false;
+	table_widen(table, cells);
 	for (size_t i = 0; i < table->columns; i++) {
-		size_t width = strlen(cells[i]);
 		char *cell = strdup(cells[i]);
 
 		if (!cell)
 			return false;
 		table->cells[table->count++] = cell;
-		if (width > table->widths[i])
-			table->widths[i] = width;
 	}
 	return true;
 }
 
+void table_print_row(const struct table *table, const char *const cells[], FILE *to)
+{
+	size_t last = table->columns - 1;
+
+	for (size_t i = 0; i < last; i++)
+		fprintf(to, "%-*s" GAP, (int)table->widths[i], cells[i]);
+	/* The last column is not padded: no line ends in blanks. */
+	fprintf(to, "%s\n", cells[last]);
+}
+
 void table_print(const struct table *table, FILE *to)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		size_t column = i % table->columns;
-
-		/* The last column is not padded: no line ends in blanks. */
-		if (column + 1 == table->columns)
-			fprintf(to, "%s\n", table->cells[i]);
-		else
-			fprintf(to, "%-*s" GAP, (int)table->widths[column], table->cells[i]);
-	}
+	for (size_t i = 0; i < table->count; i += table->columns)
+		table_print_row(table, (const char *const *)table->cells + i, to);
 }
 
 void table_freep(struct table **table)

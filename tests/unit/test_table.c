@@ -63,6 +63,24 @@ static void many_rows_are_kept_in_order(void **state)
 	assert_int_equal(*line, '\0');
 }
 
+static void rows_that_are_not_kept_fit_those_that_are(void **state)
+{
+	_cleanup_(table_freep) struct table *table = table_new(2);
+	_cleanup_(string_freep) char *text = NULL;
+	const char *const wide[] = { "longest", "x" };
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(to);
+	assert_true(table_row(table, (const char *const[]){ "a", "kept" }));
+	table_widen(table, wide);
+	table_print(table, to);
+	table_print_row(table, wide, to);
+	fclose(to);
+	assert_string_equal(text, "a        kept\nlongest  x\n");
+}
+
 static void a_table_of_too_many_columns_is_not_made(void **state)
 {
 	(void)state;
@@ -75,6 +93,7 @@ int main(void)
 		cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
 		cmocka_unit_test(no_line_ends_in_blanks),
 		cmocka_unit_test(many_rows_are_kept_in_order),
+		cmocka_unit_test(rows_that_are_not_kept_fit_those_that_are),
 		cmocka_unit_test(a_table_of_too_many_columns_is_not_made),
 	};
 
