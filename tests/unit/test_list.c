@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "certsync/bundle.h"
+#include "certsync/cleanup.h"
 #include "certsync/journal.h"
 #include "certsync/text.h"
 #include "list.h"
@@ -198,6 +199,30 @@ static void lineages_stand_in_the_order_of_their_numbers(void **state)
 	assert_contains(line(4), "npm-100 ");
 }
 
+static void many_lineages_are_all_in_their_order(void **state)
+{
+	enum {
+		MANY = 40
+	};
+	struct identity made = make_identity(&(struct make_certificate){ 0 });
+	struct bytes chain = pem_chain(made.certificate, NULL, NULL);
+	char name[24];
+
+	(void)state;
+	for (int i = MANY; i > 0; i--) {
+		snprintf(name, sizeof(name), "npm-%d", i);
+		write_chain(name, chain.data, chain.len);
+	}
+	list_as_table();
+	for (size_t i = 1; i <= MANY; i++) {
+		snprintf(name, sizeof(name), "  npm-%zu ", i);
+		assert_contains(line(i), name);
+	}
+	assert_string_equal(line(MANY + 1), "");
+	bytes_clear(&chain);
+	identity_clear(&made);
+}
+
 static void one_that_cannot_be_read_is_shown_with_the_reason(void **state)
 {
 	(void)state;
@@ -337,11 +362,35 @@ static void one_that_cannot_be_read_has_an_error_in_the_json(void **state)
 	assert_null(json_object_get(json_array_get(lineages, 1), "names"));
 }
 
+/* It is written in pieces, as one whole would be. */
+static void assert_written_as_a_whole(void)
+{
+	_cleanup_(string_freep) char *whole =
+		json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	size_t len;
+
+	assert_non_null(whole);
+	len = strlen(whole);
+	assert_int_equal(strncmp(child.out, whole, len), 0);
+	assert_string_equal(child.out + len, "\n");
+}
+
+static void the_json_is_indented_throughout(void **state)
+{
+	(void)state;
+	make_lineage("npm-1", &(struct make_certificate){ 0 });
+	make_lineage("npm-\n\"2\"", &(struct make_certificate){ .names = OTHER_NAME });
+	write_chain("npm-3", "junk", 4);
+	list_as_json();
+	assert_written_as_a_whole();
+}
+
 static void without_lineages_the_json_has_an_empty_list(void **state)
 {
 	(void)state;
 	assert_int_equal(json_array_size(list_as_json()), 0);
 	assert_true(json_is_array(json_object_get(document, "lineages")));
+	assert_written_as_a_whole();
 	assert_int_equal(child.status, EX_NOINPUT);
 }
 
@@ -353,6 +402,7 @@ int main(void)
 		TEST(the_chosen_one_is_marked),
 		TEST(the_pinned_one_is_marked),
 		TEST(lineages_stand_in_the_order_of_their_numbers),
+		TEST(many_lineages_are_all_in_their_order),
 		TEST(one_that_cannot_be_read_is_shown_with_the_reason),
 		TEST(an_expired_one_has_less_than_no_days_left),
 		TEST(a_name_cannot_harm_a_terminal),
@@ -363,6 +413,7 @@ int main(void)
 		TEST(a_table_that_cannot_be_printed_is_a_failure),
 		TEST(all_of_a_lineage_is_in_the_json),
 		TEST(one_that_cannot_be_read_has_an_error_in_the_json),
+		TEST(the_json_is_indented_throughout),
 		TEST(without_lineages_the_json_has_an_empty_list),
 	};
 
