@@ -46,6 +46,8 @@ bench_lineages() {
 		for count in 10 10000; do
 			memory[$count]=$(peak "$bin/certpush" -q -c "$scratch/among-$count.conf" "$command")
 		done
-		row "$name, most memory: 10000 / 10" MiB "${memory[10000]}" "${memory[10]}" 'ratio <= 1.1'
+		# A list is sorted, and its columns are as wide as the widest: what it prints is kept, 270 bytes a lineage.
+		row "$name, most memory: 10000 / 10" MiB "${memory[10000]}" "${memory[10]}" \
+			"ratio <= $([ "$command" = list ] && echo 1.5 || echo 1.1)"
 	done
 }
