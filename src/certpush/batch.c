@@ -291,6 +291,7 @@ static bool take_handle(struct batch_request *request, struct slice answer)
 bool batch_answer(struct batch *batch, struct slice answer)
 {
 	struct batch_request *request;
+	bool taken = false;
 	uint32_t number;
 	uint8_t message;
 
@@ -299,15 +300,12 @@ bool batch_answer(struct batch *batch, struct slice answer)
 	request = find_request(batch, number);
 	if (!request)
 		return false;
-	request->answered++;
-	switch (message) {
-	case MESSAGE_STATUS:
-		return take_status(request, answer);
-	case MESSAGE_HANDLE:
-		return take_handle(request, answer);
-	default:
-		return false;
-	}
+	if (message == MESSAGE_STATUS)
+		taken = take_status(request, answer);
+	else if (message == MESSAGE_HANDLE)
+		taken = take_handle(request, answer);
+	request->answered += taken;
+	return taken;
 }
 
 /* --- the greeting --- */

@@ -242,6 +242,8 @@ static void what_is_no_answer_is_known(void **state)
 		batch_create(&batch, STAGE, "b", 0600);
 		if (answer(wrong[i].data, wrong[i].len))
 			fail_msg("taken for an answer: %s", wrong[i].why);
+		if (batch.requests[0].answered || batch.requests[1].answered)
+			fail_msg("answered by it: %s", wrong[i].why);
 	}
 }
 
