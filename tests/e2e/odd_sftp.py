@@ -15,9 +15,17 @@ REQUEST: init, open, close, write, remove, mkdir, rmdir, rename, fsync. ANSWER:
     rubbish         bytes that are not SFTP
     huge            the beginning of a packet of 2 GiB
     short           a packet without anything in it
+    cut             a status without its code
     close           the server ends
     stall           no answer ever
     after REQUEST NUMBER    the real answer, but not before the NUMBERth such request has come
+    twice           the real answer, and again
+    drip            the real answer, byte by byte
+    bare            the real answer, a status, without its message
+    backwards N     the real answers to this request and those after it, N altogether, at once and the last one first
+    padded LENGTH   the real answer, but the handle in it is that long
+    greet VERSION   the real answer, but of that version
+    noise BYTES     the real answer, after as many bytes to stderr
 """
 import os
 import subprocess
@@ -28,6 +36,8 @@ import threading
 TYPES = {1: "init", 3: "open", 4: "close", 6: "write", 13: "remove", 14: "mkdir", 15: "rmdir", 18: "rename", 200: "fsync"}
 STATUS = 101
 HANDLE = 102
+# With these the request is done, and its real answer comes in some form.
+FORMS = ("after", "twice", "drip", "bare", "backwards", "padded", "greet", "noise")
 
 
 def number(value):
@@ -72,18 +82,66 @@ def answer(how, request):
         write(number(0x7FFFFFFF) + bytes([STATUS]) + request)
     elif kind == "short":
         write(number(0))
+    elif kind == "cut":
+        write(packet(bytes([STATUS]) + request))
     elif kind == "close":
         os._exit(0)
     else:
         threading.Event().wait()
 
 
-def hand_on_answers(server, unwanted, held, release):
+class Forms:
+    """Real answers, in the form that is wished for those to ${requests}."""
+
+    def __init__(self, how):
+        self.how = how
+        self.requests = set()
+        self.release = threading.Event()
+        self.kept = []
+        self.handles = {}  # what the client knows, and what the server does
+
+    def pad(self, body):
+        real = body[5:]
+        padded = string(real[4:].ljust(int(self.how[1]), b"-"))
+        self.handles[padded] = real
+        return body[:5] + padded
+
+    def unpad(self, body):
+        for padded, real in self.handles.items():
+            body = body.replace(padded, real)
+        return body
+
+    def give(self, body):
+        kind = self.how[0]
+        self.requests.discard(body[1:5])
+        if kind == "after":
+            self.release.wait()
+        elif kind == "noise":
+            sys.stderr.write("x" * int(self.how[1]))
+            sys.stderr.flush()
+        elif kind == "greet":
+            body = body[:1] + number(int(self.how[1])) + body[5:]
+        elif kind == "bare":
+            body = body[:9]
+        elif kind == "padded":
+            body = self.pad(body)
+        if kind == "backwards":
+            self.kept.insert(0, packet(body))
+            if len(self.kept) == int(self.how[1]):
+                write(b"".join(self.kept))
+        elif kind == "drip":
+            for byte in packet(body):
+                write(bytes([byte]))
+        else:
+            write(packet(body) * (2 if kind == "twice" else 1))
+
+
+def hand_on_answers(server, unwanted, forms):
     while (body := read_packet(server.stdout)) is not None:
-        if body[1:5] in held:
-            release.wait()
         if body[1:5] in unwanted:
             unwanted.remove(body[1:5])
+        elif body[1:5] in forms.requests or (forms.kept and len(forms.kept) < int(forms.how[1])):
+            forms.give(body)
         else:
             write(packet(body))
 
@@ -94,10 +152,9 @@ def main():
         name, which, *how = file.read().split()
     seen = awaited = 0
     unwanted = set()
-    held = set()
-    release = threading.Event()
+    forms = Forms(how)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        threading.Thread(target=hand_on_answers, args=(server, unwanted, held, release), daemon=True).start()
+        threading.Thread(target=hand_on_answers, args=(server, unwanted, forms), daemon=True).start()
         while (body := read_packet(sys.stdin.buffer)) is not None:
             request = body[1:5]
             mine = TYPES.get(body[0]) == name
@@ -108,16 +165,16 @@ def main():
                     file.write(name)
             if mine and how[0] == "late":
                 unwanted.add(request)
-            if mine and how[0] == "after":
-                held.add(request)
+            if mine and how[0] in FORMS:
+                forms.requests.add(request)
             if how[0] == "after" and TYPES.get(body[0]) == how[1]:
                 awaited += 1
                 if awaited == int(how[2]):
-                    release.set()
-            if not mine or how[0] in ("late", "after"):
-                server.stdin.write(packet(body))
+                    forms.release.set()
+            if not mine or how[0] == "late" or how[0] in FORMS:
+                server.stdin.write(packet(forms.unpad(body)))
                 server.stdin.flush()
-            if mine and how[0] != "after":
+            if mine and how[0] not in FORMS:
                 answer(how, request)
         server.stdin.close()
 

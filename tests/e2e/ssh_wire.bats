@@ -191,6 +191,28 @@ status_of() { # REQUEST CODE
 	tell 'SFTP requests answered with no answer'
 }
 
+@test "right answers are taken in whatever form, order and company they come" {
+	local wish
+	for wish in 'mkdir:1 backwards 3' 'write:1 backwards 6' 'mkdir:0 drip' 'open:0 drip' 'write:0 drip' 'rename:0 drip' \
+		'mkdir:0 bare' 'write:0 bare' 'fsync:0 bare' 'close:0 bare' 'rename:0 bare' 'open:0 padded 256' \
+		'open:1 padded 1' 'init:1 drip' 'init:1 greet 4' 'init:1 noise 300000' 'write:2 noise 300000'; do
+		ask "${wish%% *}" "${wish#* }" 0
+	done
+	tell 'SFTP requests answered in another form'
+}
+
+@test "what is almost an answer is none: an error, and nothing half" {
+	local request wish
+	for request in $REQUESTS_MADE; do
+		ask "$request" cut 76
+	done
+	for wish in 'mkdir:1 twice' 'open:1 twice' 'write:1 twice' 'close:1 twice' 'open:1 padded 257' 'open:2 padded 257' \
+		'init:1 greet 2'; do
+		ask "${wish%% *}" "${wish#* }" 76
+	done
+	tell 'SFTP requests answered almost'
+}
+
 # spoil HOW NAME STEP: the connection is spoilt at every STEP bytes of what the server says
 spoil() {
 	local how=$1 step=$3 at=1 wish=$BATS_TEST_TMPDIR/at
