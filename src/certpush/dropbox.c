@@ -16,10 +16,9 @@ const struct dropbox_doing dropbox_renaming = {
 
 /* --- answers --- */
 
-bool dropbox_is_taken(const struct dropbox *box, const struct batch_request *request)
+bool dropbox_is_taken(const struct batch_request *request)
 {
-	return box->session->stopped == OUTCOME_OK && !box->session->dead &&
-	       (request->status == SFTP_FAILURE || request->status == SFTP_FILE_ALREADY_EXISTS);
+	return request->status == SFTP_FAILURE || request->status == SFTP_FILE_ALREADY_EXISTS;
 }
 
 /* Why the server said no. */
@@ -136,7 +135,7 @@ enum outcome dropbox_rename(const struct dropbox *box, const char *from, const c
 	const struct batch_request *rename = batch_rename(&batch, dropbox_renaming.stage, from, to);
 
 	dropbox_exchange(box, &batch);
-	*taken = dropbox_is_taken(box, rename);
+	*taken = dropbox_is_taken(rename);
 	return dropbox_judge(box, &batch, &step, 1);
 }
 

@@ -65,7 +65,7 @@ enum outcome dropbox_judge(const struct dropbox *box, const struct batch *batch,
 /* Was ${request} refused as that of a name which is taken? SFTP 3 has only a general failure for
  * it.
  */
-bool dropbox_is_taken(const struct dropbox *box, const struct batch_request *request);
+bool dropbox_is_taken(const struct batch_request *request);
 
 /* May the next request be made? ${path} is what it is about. TIMED_OUT, INTERRUPTED. */
 enum outcome dropbox_check(const struct dropbox *box, const char *path);

@@ -24,7 +24,7 @@ static enum outcome make(const struct dropbox *box, const char *path, bool *take
 		batch_mkdir(&batch, dropbox_making.stage, path, DROPBOX_DIRECTORY_MODE);
 
 	dropbox_exchange(box, &batch);
-	*taken = dropbox_is_taken(box, made);
+	*taken = dropbox_is_taken(made);
 	return dropbox_judge(box, &batch, &step, 1);
 }
 

@@ -56,7 +56,7 @@ static enum outcome make(struct part *part, bool *taken)
 	for (size_t i = 0; i < FILES; i++)
 		created[i] = batch_create(&batch, creating.stage, part->files[i].path, FILE_MODE);
 	dropbox_exchange(part->box, &batch);
-	*taken = dropbox_is_taken(part->box, made);
+	*taken = dropbox_is_taken(made);
 	part->made = made->answered && made->status == SFTP_OK;
 	for (size_t i = 0; i < FILES; i++) {
 		part->files[i].handle = created[i]->handle;
@@ -159,6 +159,10 @@ static enum outcome make_under_free_name(struct part *part, time_t *when, const 
 		if (!taken || ++tries == DROPBOX_NAMES_MAX)
 			return outcome;
 		discard(part);
+		/* Whether it was the name is not found out if the run has to stop. */
+		outcome = dropbox_check(part->box, part->path);
+		if (outcome_failed(outcome))
+			return outcome;
 		++*when;
 	}
 }
@@ -181,6 +185,9 @@ static enum outcome make_final(const struct part *part, time_t when, const char 
 		/* What the server has confirmed is done, even if the run was to stop meanwhile. */
 		outcome = dropbox_rename(part->box, part->path, path, &taken);
 		if (!taken || ++tries == DROPBOX_NAMES_MAX)
+			return outcome;
+		outcome = dropbox_check(part->box, path);
+		if (outcome_failed(outcome))
 			return outcome;
 		when++;
 	}

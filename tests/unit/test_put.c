@@ -340,6 +340,16 @@ static void a_run_whose_time_is_up_leaves_nothing_behind(void **state)
 	assert_staged(0);
 }
 
+static void a_run_whose_time_is_up_tries_no_other_name(void **state)
+{
+	(void)state;
+	connect_plainly();
+	take_names(true, 3);
+	box.end = deadline_in(-1);
+	assert_fails(OUTCOME_TIMED_OUT, "the time was up while making the directory");
+	assert_staged(3);
+}
+
 /*
  * With the signal when the first file has been written: it cannot be synced, and what is said of
  * that goes into a pipe that nobody reads.
@@ -391,6 +401,7 @@ int main(void)
 		TEST(what_has_no_room_is_removed),
 		TEST(an_sftp_server_that_dies_has_ended_the_connection),
 		TEST(a_run_whose_time_is_up_leaves_nothing_behind),
+		TEST(a_run_whose_time_is_up_tries_no_other_name),
 		TEST(an_interrupted_run_leaves_nothing_behind),
 	};
 
