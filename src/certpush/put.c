@@ -40,7 +40,10 @@ struct part {
 
 /* --- to the server --- */
 
-/* Make the directory and the files in it; ${taken}: there may be one of that name. */
+/*
+ * Make the directory and the files in it; ${taken}: somebody else may have made one of that name,
+ * or, as the files are asked for at once, been quicker with a file in ours.
+ */
 static enum outcome make(struct part *part, bool *taken)
 {
 	_cleanup_(batch_clear) struct batch batch = sftp_batch(part->box->sftp);
@@ -61,6 +64,8 @@ static enum outcome make(struct part *part, bool *taken)
 	for (size_t i = 0; i < FILES; i++) {
 		part->files[i].handle = created[i]->handle;
 		part->files[i].created = created[i]->handle.len > 0;
+		if (part->made && dropbox_is_taken(created[i]))
+			*taken = true;
 	}
 	return dropbox_judge(part->box, &batch, steps, batch.count);
 }

@@ -109,6 +109,8 @@ status_of() { # REQUEST CODE
 	case $1:$2 in
 	# What cannot or may not be synced was written all the same.
 	fsync:*:3 | fsync:*:8) echo 0 ;;
+	# Somebody else's file: the next name is tried.
+	open:*:4 | open:*:11) echo 0 ;;
 	*:3 | *:12) echo 77 ;;
 	*:2 | *:10) echo 73 ;;
 	*:4 | *:14 | *:15) echo 74 ;;
@@ -169,6 +171,8 @@ status_of() { # REQUEST CODE
 		for code in $codes; do
 			case $request:$code in
 			fsync:*:3) ask "$request" "late $code" 0 ;;
+			# Somebody else's file, for all that is known: it stays, and the next name is tried.
+			open:*:4) ask "$request" 'late 31' 76 ;;
 			*) ask "$request" "late $code" 73 74 75 76 77 ;;
 			esac
 		done
