@@ -107,7 +107,8 @@ static enum outcome explain(const struct sftp *sftp)
 	const struct session *session = sftp->session;
 	int error = libssh2_session_last_errno(session->ssh);
 
-	if (session->stopped != OUTCOME_OK || (session->ended && !sftp->ended))
+	if (session->stopped != OUTCOME_OK || session->flooded || session->out_of_memory ||
+	    (session->ended && !sftp->ended))
 		return session_failure(session);
 	if (!session->fault && !sftp->ended &&
 	    (error == LIBSSH2_ERROR_CHANNEL_FAILURE ||
