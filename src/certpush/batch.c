@@ -118,47 +118,53 @@ static struct batch_request *new_request(struct batch *batch, const char *stage)
 	return request;
 }
 
-/* Begin a message of ${request}; where it begins, for end_message. */
-static size_t begin_message(struct batch *batch, struct batch_request *request, uint8_t message)
+/* Begin a message of ${request}, whose length end_message fills in. */
+static void begin_message(struct batch *batch, struct batch_request *request, uint8_t message)
 {
-	const size_t begin = batch->used;
-
+	batch->message_at = batch->used;
 	add_uint32(batch, 0);
 	add_byte(batch, message);
 	add_uint32(batch, batch->next_number++);
 	request->count++;
-	return begin;
 }
 
-static void end_message(struct batch *batch, size_t begin)
+static void end_message(struct batch *batch)
 {
 	if (!batch->out_of_memory)
-		encode((uint32_t)(batch->used - begin - 4), batch->out.data + begin);
+		encode((uint32_t)(batch->used - batch->message_at - 4),
+		       batch->out.data + batch->message_at);
+}
+
+/* Begin a request that is one message. */
+static struct batch_request *begin_request(struct batch *batch, const char *stage, uint8_t message)
+{
+	struct batch_request *request = new_request(batch, stage);
+
+	begin_message(batch, request, message);
+	return request;
 }
 
 struct batch_request *batch_mkdir(struct batch *batch, const char *stage, const char *path,
 				  uint32_t mode)
 {
-	struct batch_request *request = new_request(batch, stage);
-	const size_t begin = begin_message(batch, request, MESSAGE_MKDIR);
+	struct batch_request *request = begin_request(batch, stage, MESSAGE_MKDIR);
 
 	add_text(batch, path);
 	add_mode(batch, mode);
-	end_message(batch, begin);
+	end_message(batch);
 	return request;
 }
 
 struct batch_request *batch_create(struct batch *batch, const char *stage, const char *path,
 				   uint32_t mode)
 {
-	struct batch_request *request = new_request(batch, stage);
-	const size_t begin = begin_message(batch, request, MESSAGE_OPEN);
+	struct batch_request *request = begin_request(batch, stage, MESSAGE_OPEN);
 
 	request->opens = true;
 	add_text(batch, path);
 	add_uint32(batch, OPEN_WRITE | OPEN_CREATE | OPEN_EXCLUSIVE);
 	add_mode(batch, mode);
-	end_message(batch, begin);
+	end_message(batch);
 	return request;
 }
 
@@ -169,15 +175,14 @@ struct batch_request *batch_write(struct batch *batch, const char *stage,
 	size_t len;
 
 	for (size_t at = 0; at < content->len; at += len) {
-		const size_t begin = begin_message(batch, request, MESSAGE_WRITE);
-
+		begin_message(batch, request, MESSAGE_WRITE);
 		len = content->len - at < BATCH_WRITE_MAX ? content->len - at : BATCH_WRITE_MAX;
 		add_handle(batch, file);
 		/* The offset has 64 bits. */
 		add_uint32(batch, (uint32_t)((uint64_t)at >> 32));
 		add_uint32(batch, (uint32_t)at);
 		add_data(batch, content->data + at, len);
-		end_message(batch, begin);
+		end_message(batch);
 	}
 	return request;
 }
@@ -185,46 +190,42 @@ struct batch_request *batch_write(struct batch *batch, const char *stage,
 struct batch_request *batch_sync(struct batch *batch, const char *stage,
 				 const struct sftp_handle *file)
 {
-	struct batch_request *request = new_request(batch, stage);
-	const size_t begin = begin_message(batch, request, MESSAGE_EXTENDED);
+	struct batch_request *request = begin_request(batch, stage, MESSAGE_EXTENDED);
 
 	add_text(batch, "fsync@openssh.com");
 	add_handle(batch, file);
-	end_message(batch, begin);
+	end_message(batch);
 	return request;
 }
 
 struct batch_request *batch_close(struct batch *batch, const char *stage,
 				  const struct sftp_handle *file)
 {
-	struct batch_request *request = new_request(batch, stage);
-	const size_t begin = begin_message(batch, request, MESSAGE_CLOSE);
+	struct batch_request *request = begin_request(batch, stage, MESSAGE_CLOSE);
 
 	add_handle(batch, file);
-	end_message(batch, begin);
+	end_message(batch);
 	return request;
 }
 
 struct batch_request *batch_rename(struct batch *batch, const char *stage, const char *from,
 				   const char *to)
 {
-	struct batch_request *request = new_request(batch, stage);
-	const size_t begin = begin_message(batch, request, MESSAGE_RENAME);
+	struct batch_request *request = begin_request(batch, stage, MESSAGE_RENAME);
 
 	add_text(batch, from);
 	add_text(batch, to);
-	end_message(batch, begin);
+	end_message(batch);
 	return request;
 }
 
 static struct batch_request *about_path(struct batch *batch, const char *stage, uint8_t message,
 					const char *path)
 {
-	struct batch_request *request = new_request(batch, stage);
-	const size_t begin = begin_message(batch, request, message);
+	struct batch_request *request = begin_request(batch, stage, message);
 
 	add_text(batch, path);
-	end_message(batch, begin);
+	end_message(batch);
 	return request;
 }
 

@@ -56,6 +56,7 @@ struct batch {
 	uint32_t next_number;
 	struct bytes out; /* to be sent: its first ${used} bytes */
 	size_t used;
+	size_t message_at; /* where the message that is being put together begins */
 	bool out_of_memory;
 };
 

@@ -62,9 +62,7 @@ void dropbox_exchange(const struct dropbox *box, struct batch *batch);
 enum outcome dropbox_judge(const struct dropbox *box, const struct batch *batch,
 			   const struct dropbox_step *steps, size_t count);
 
-/* Was ${request} refused as that of a name which is taken? SFTP 3 has only a general failure for
- * it.
- */
+/* May ${request} have been refused as its name is taken? SFTP 3 has only a general failure. */
 bool dropbox_is_taken(const struct batch_request *request);
 
 /* May the next request be made? ${path} is what it is about. TIMED_OUT, INTERRUPTED. */

@@ -16,15 +16,13 @@
 #define RENAMED    "ffffffff%08" PRIx32
 #define DIGITS_LEN 16
 
-static enum outcome make(const struct dropbox *box, const char *path, bool *taken)
+static enum outcome make(const struct dropbox *box, const char *path)
 {
 	_cleanup_(batch_clear) struct batch batch = sftp_batch(box->sftp);
 	const struct dropbox_step step = { &dropbox_making, path };
-	const struct batch_request *made =
-		batch_mkdir(&batch, dropbox_making.stage, path, DROPBOX_DIRECTORY_MODE);
 
+	batch_mkdir(&batch, dropbox_making.stage, path, DROPBOX_DIRECTORY_MODE);
 	dropbox_exchange(box, &batch);
-	*taken = dropbox_is_taken(made);
 	return dropbox_judge(box, &batch, &step, 1);
 }
 
@@ -55,7 +53,7 @@ enum outcome probe_staging(const struct dropbox *box, bool *removed)
 		number = (uint32_t)getpid();
 	snprintf(digits, sizeof(digits), MADE, number);
 	dropbox_part_path(box, when, digits, made);
-	outcome = make(box, made, &taken);
+	outcome = make(box, made);
 	if (outcome_failed(outcome))
 		return outcome;
 	snprintf(digits, sizeof(digits), RENAMED, number);

@@ -39,7 +39,7 @@ struct session {
 	bool flooded;         /* the server sent far more than it can have to say */
 	bool ended;           /* the server closed the connection, or its SFTP server ended */
 	const char *fault;    /* what of the server's makes it useless to go on; NULL: nothing */
-	bool out_of_memory;   /* libssh2 was refused some */
+	bool out_of_memory;   /* there was none for libssh2, or for what is to be sent */
 	int error;            /* errno of the socket */
 	unsigned dead_calls;  /* of libssh2 since then */
 	unsigned starved;     /* reads that found nothing since libssh2 was called */
@@ -68,8 +68,7 @@ void session_goodbye(struct session *session, deadline end);
  */
 void session_begin(struct session *session, const char *stage, deadline end, int patience);
 
-/* The same, within the limits that were set: ${stage} is what is told if it goes wrong from now on.
- */
+/* From now on ${stage} is done, within the limits that were set. */
 void session_stage(struct session *session, const char *stage);
 
 /*

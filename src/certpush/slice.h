@@ -12,8 +12,10 @@ struct slice {
 	size_t len;
 };
 
-/* Take the next ${len} bytes. This and the others: false if there are not as many, and ${out} is
- * then worth nothing. */
+/*
+ * Take the next ${len} bytes. This and the others: false if there are not as many, and ${out} is
+ * then worth nothing.
+ */
 bool slice_take(struct slice *from, size_t len, struct slice *out);
 
 bool slice_byte(struct slice *from, uint8_t *out);
