@@ -255,9 +255,8 @@ process_ended() { # FILE WITH PID
 }
 
 @test "a docker command that hangs is ended with all that it started, at the time limit" {
-	local began=$SECONDS
 	stand_in '[limits]' 'docker_timeout = 300ms' <<-'DOCKER'
-		sleep 60 3>&- &
+		sleep 600 3>&- &
 		echo $! >"$dir/child"
 		echo 'waiting for the engine' >&2
 		wait
@@ -266,16 +265,14 @@ process_ended() { # FILE WITH PID
 	certdeploy
 	expect 69 "error: $DOCKER ps: did not end in time: waiting for the engine" \
 		'error: the certificate is installed, but no service was reloaded'
-	[ $((SECONDS - began)) -lt 10 ]
 	await process_ended "$BATS_TEST_TMPDIR/child"
 	the_next_run_completes
 }
 
 @test "a reload that hangs is ended at the time limit; the others are done" {
-	local began=$SECONDS
 	stand_in '[limits]' 'docker_timeout = 3s' <<-'DOCKER'
 		if [ "$1" = exec ] && [ "$3" = doveadm ]; then
-			exec sleep 60 3>&-
+			exec sleep 600 3>&-
 		fi
 		exec "$real" "$@"
 	DOCKER
@@ -283,7 +280,6 @@ process_ended() { # FILE WITH PID
 	certdeploy
 	expect 69 'error: dovecot-mailcow: reload failed: did not end in time' \
 		'postfix-mailcow: reloaded' 'nginx-mailcow: reloaded' '1 of 3 services did not load it'
-	[ $((SECONDS - began)) -lt 20 ]
 }
 
 @test "all reloads that fail are told, each with its own words on one line, without control characters" {
@@ -327,17 +323,16 @@ process_ended() { # FILE WITH PID
 }
 
 @test "what a docker command leaves running in the background is not waited for" {
-	local began=$SECONDS
 	stand_in <<-'DOCKER'
 		if [ "$1" = exec ]; then
-			sleep 30 3>&- &
+			sleep 600 3>&- &
 			echo $! >>"$dir/children"
 		fi
 		"$real" "$@"
 	DOCKER
 	put_generation "$PAIRS/new"
 	certdeploy
-	xargs kill <"$BATS_TEST_TMPDIR/children"
+	# all of them still ran
+	xargs -n 1 kill <"$BATS_TEST_TMPDIR/children"
 	expect 0 deployed
-	[ $((SECONDS - began)) -lt 10 ]
 }

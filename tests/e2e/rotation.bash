@@ -11,8 +11,6 @@
 ROTATION_TTL=5
 # How many attempts each part of a rotation lasts at least.
 ROTATION_ATTEMPTS=10
-# The longest part is a TTL, and what certdeploy adds to it.
-WITHIN_S=60
 # What sends, while it does.
 MAILS=
 

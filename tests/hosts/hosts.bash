@@ -3,7 +3,6 @@
 
 TOP=$BATS_TEST_DIRNAME/../..
 export HOSTS_DIR=${HOSTS_DIR:-/var/tmp/certsync-hosts}
-WITHIN_S=30
 # shellcheck source-path=SCRIPTDIR source=../e2e/common.bash
 . "$TOP/tests/e2e/common.bash"
 
