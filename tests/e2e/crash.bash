@@ -12,7 +12,8 @@
 #	unharmed STATUS     what must be true after the faulty run, which ended so
 #	mended              what must be true after the normal one, and after a faulty one that says that all is well
 #
-# Every CRASH_EVERY-th call is tried (1: all of them, which takes hours); each test begins at another one. A run that
+# Every CRASH_EVERY-th call is tried (1: all of them, which takes hours); each test begins at another one, or at number
+# CRASH_FIRST, from 0, with which the work can be divided among several labs. A run that
 # waits for something does not make the same calls each time: for one that is not made again, the one before it is tried.
 
 CRASH_EVERY=${CRASH_EVERY:-499}
@@ -107,7 +108,7 @@ try_all() {
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/calls")" -gt 50 ]
 	# One at the least.
 	points=$(awk -v what="$what" '{ n += what == "fail" ? NF - 2 : 1 } END { print n }' "$BATS_TEST_TMPDIR/calls")
-	first=$((RANDOM % (CRASH_EVERY < points ? CRASH_EVERY : points)))
+	first=${CRASH_FIRST:-$((RANDOM % (CRASH_EVERY < points ? CRASH_EVERY : points)))}
 	wanted=$(((points - first + CRASH_EVERY - 1) / CRASH_EVERY))
 	while read -r call system_call errors; do
 		[ "$what" = fail ] || errors="kill"
