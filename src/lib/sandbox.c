@@ -3,7 +3,6 @@
 #include <linux/capability.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -49,17 +48,24 @@ static const char *drop_root(void)
 	return setresuid(NOBODY, NOBODY, NOBODY) < 0 ? "setresuid" : NULL;
 }
 
-/* There is no function for it in the C library (capset(2)). */
+/*
+ * There is no function for it in the C library (capset(2)). A service that has none is not allowed
+ * to change them either. One that is inheritable and not permitted, as systemd 257 leaves those of
+ * CapabilityBoundingSet=, is none: it could only come into effect by execve(2), and does not with
+ * no_new_privs.
+ */
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 	struct __user_cap_data_struct ours[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	__u32 permitted = 0;
 
-	/* A service that has none is not allowed to change them either. */
-	if (!syscall(SYS_capget, &header, ours) && !memcmp(ours, none, sizeof(none)))
-		return 0;
-	return (int)syscall(SYS_capset, &header, none);
+	if (syscall(SYS_capget, &header, ours) < 0)
+		return -1;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		permitted |= ours[i].permitted;
+	return permitted ? (int)syscall(SYS_capset, &header, none) : 0;
 }
 
 const char *sandbox_drop(void)

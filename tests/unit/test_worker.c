@@ -12,10 +12,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <seccomp.h>
 
 #include "certsync/cleanup.h"
 #include "certsync/interrupt.h"
+#include "certsync/sandbox.h"
 #include "certsync/worker.h"
 #include "unit.h"
 
@@ -163,6 +167,50 @@ static void root_is_nobody_and_cannot_come_back(void **state)
 	assert_int_equal(report.got[7], -1);
 	assert_int_equal(report.got[8], -1);
 	assert_int_equal(report.got[9], 0);
+}
+
+/* Of a service's process: with these capabilities (capset(2)), and not allowed to change them. Does
+ * it drop them? */
+static const char *dropped_as_service(uint32_t permitted, uint32_t inheritable)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = { { .inheritable = inheritable,
+						    .permitted = permitted } };
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!filter || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+	    setresuid(65534, 65534, 65534) < 0 || syscall(SYS_capset, &header, caps) < 0 ||
+	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(capset), 0) < 0 ||
+	    seccomp_load(filter) < 0)
+		return "setting the scene";
+	seccomp_release(filter);
+	return sandbox_drop();
+}
+
+static void assert_dropped_as_service(uint32_t permitted, uint32_t inheritable, const char *failed)
+{
+	const pid_t pid = fork();
+	const char *step;
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		step = dropped_as_service(permitted, inheritable);
+		_exit(failed ? !step || strcmp(step, failed) != 0 : !!step);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* systemd 257 gives those of CapabilityBoundingSet= to a process that has no other, as inheritable.
+ */
+static void a_capability_that_cannot_be_used_need_not_be_dropped(void **state)
+{
+	(void)state;
+	assert_int_equal(geteuid(), 0);
+	assert_dropped_as_service(0, 0, NULL);
+	assert_dropped_as_service(0, 1U << CAP_DAC_READ_SEARCH, NULL);
+	assert_dropped_as_service(1U << CAP_DAC_READ_SEARCH, 0, "capset");
 }
 
 /* --- system calls --- */
@@ -430,6 +478,7 @@ int main(void)
 		cmocka_unit_test(a_worker_has_its_input_and_returns_its_reply),
 		cmocka_unit_test(a_mebibyte_of_input_arrives),
 		cmocka_unit_test(root_is_nobody_and_cannot_come_back),
+		cmocka_unit_test(a_capability_that_cannot_be_used_need_not_be_dropped),
 		cmocka_unit_test(one_that_computes_can_ask_the_kernel_for_nothing),
 		cmocka_unit_test(one_that_converses_can_ask_for_tcp_alone),
 		cmocka_unit_test(one_that_looks_up_can_ask_for_datagrams_as_well),
