@@ -28,7 +28,9 @@ setup_file() {
 		for file in cert key; do echo $file >/opt/mailcow-dockerized/data/assets/ssl/$file.pem; done'
 	# for what an unrestricted key does: see stolen_key.py
 	mail sh -c "printf '%s\n' 'Subsystem shell /bin/sh' 'Subsystem control internal-sftp -d $INCOMING' \
-		>/etc/ssh/sshd_config.d/subsystems.conf"
+		>/etc/ssh/sshd_config.d/subsystems.conf
+		# OpenSSH 9.8 and later turn away who tries so much; here it is to be seen what becomes of each attempt
+		! sshd -T | grep -q '^persourcepenalties ' || echo PerSourcePenalties no >>/etc/ssh/sshd_config.d/subsystems.conf"
 	restart_sshd
 	pair
 	ssh-keygen -q -t ed25519 -N '' -C control -f "$BATS_FILE_TMPDIR/control"
@@ -223,10 +225,23 @@ force() {
 	[ "$status" = 0 ] || [[ $output == *"this host's sshd does not refuse "*': the key was not authorized;'* ]]
 }
 
+@test "setup: however often it is run, what watches the staging directory is started again" {
+	undo='mail rm -r /run/systemd/system/mailcow-cert-deploy.path.d/few.conf; mail systemctl daemon-reload'
+	mail sh -c 'printf "%s\n" "[Unit]" StartLimitIntervalSec=1h StartLimitBurst=1 >/run/systemd/system/mailcow-cert-deploy.path.d/few.conf
+		systemctl daemon-reload'
+	for _ in 1 2 3; do
+		run second
+		echo "$output"
+		[ "$status" = 0 ]
+		[ "$(mail systemctl is-active mailcow-cert-deploy.path)" = active ]
+	done
+}
+
 @test "setup: a directory for everybody that heeds no access control list is noticed, and --chroot does without" {
 	undo="mail umount /var/tmp; mail rm -f $SSHD_DROPIN; restart_sshd; second >/dev/null"
 	mail sh -c 'mount -t ramfs none /var/tmp; chmod 1777 /var/tmp'
 	run second
+	echo "$output"
 	[ "$status" = 1 ]
 	[[ $output == *'a key could write in /var/tmp, too,'*'run this again with --chroot' ]]
 	mail sh -c 'test ! -e /var/tmp/certsync-setup-test'
