@@ -123,7 +123,8 @@ nobody_there() { [ -z "$(processes)" ]; }
 	generation=$(pushed)
 	mail test ! -e "/run/user/$(uid)"
 	# and otherwise it would
-	mail systemctl -q unmask "user@$(uid).service" "user-runtime-dir@$(uid).service"
+	mail sh -euc 'systemctl -q unmask "user@$1.service"; rm "/etc/systemd/system/user-runtime-dir@$1.service"
+		systemctl daemon-reload' sh "$(uid)"
 	hold
 	mail test -d "/run/user/$(uid)/systemd"
 	release
@@ -150,6 +151,22 @@ release() {
 	exec 5>&-
 	wait $holder
 	rm "$BATS_TEST_TMPDIR/until"
+}
+
+@test "stolen key: all that a login starts is within the limits of its user" {
+	local slice all
+	slice=user-$(uid).slice
+	hold
+	all=$(processes)
+	[ "$(wc -l <<<"$all")" -ge 2 ]
+	# where systemd has put them, on the one kind of machine and on the other
+	# shellcheck disable=SC2086
+	run mail grep -hE '^[0-9]+:(name=systemd)?:' ${all//status/cgroup}
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$(mail systemctl show --value -p TasksMax "$slice")/$(mail systemctl show --value -p MemoryMax "$slice")" = 60/268435456 ]
+	release
+	[ "$(grep -vc "/$slice/" <<<"$output")" = 0 ]
 }
 
 @test "stolen key: $LOGINS logins, and as many at once as it gets, leave the host at work" {
