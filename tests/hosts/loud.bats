@@ -372,14 +372,15 @@ as_ever() {
 	retrying 1h
 	npm systemctl start $PUSH.service || :
 	[ "$(show npm SubState $PUSH.service)" = auto-restart ]
-	rested npm $NOTIFY
+	await rested npm $NOTIFY
 	run npm test -e $STAMP
 	[ "$status" = 1 ]
 	requests_are 0
 	npm systemctl stop $PUSH.service
 	# a failure that was told, for which a success would be an end
 	npm sh -c "date '+%s 1' >$STAMP"
-	retrying 100ms
+	# on Debian 13 each of them is looked into
+	retrying 2s
 	npm systemctl start $PUSH.service || :
 	await is_failed
 	await rested npm $NOTIFY
