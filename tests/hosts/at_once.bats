@@ -29,12 +29,6 @@ setup() {
 	begin_to_count
 }
 
-# A path unit's count, unlike a service's, is begun anew only with the manager's own state.
-begin_to_count() {
-	npm sh -c "systemctl daemon-reload; systemctl reset-failed; systemctl start $PUSH.path"
-	mail sh -c "systemctl daemon-reload; systemctl reset-failed; systemctl start $DEPLOY.path"
-}
-
 settled() {
 	[[ $(show npm ActiveState $PUSH.service)$(show mail ActiveState $DEPLOY.service) =~ ^(inactive|failed)(inactive|failed)$ ]]
 }
@@ -180,7 +174,7 @@ is_failed() { [ "$(show "$1" ActiveState "$2")" = failed ]; }
 	eval "$undo"
 	undo=
 	# when the hours are over
-	mail systemctl daemon-reload
+	forget_count mail $DEPLOY.path
 	mail systemctl start $DEPLOY.service
 	[ "$(show mail ActiveState $DEPLOY.path)" = active ]
 	at=$(lines mail $DEPLOY)

@@ -71,3 +71,27 @@ use_engine() { # HOST
 		printf "%s\n" "[Service]" "Environment=DOCKER_HOST=unix:///mnt/lab/engine/docker.sock" >$dir/docker.conf
 		systemctl daemon-reload'
 }
+
+# forget_count HOST UNIT: that of a path unit, unlike a service's, is forgotten with the unit only, of which systemd 257
+# remembers all as long as there is one.
+forget_count() {
+	hosts exec "$1" sh -euc 'file=$(systemctl show --value -p FragmentPath "$1")
+		systemctl stop "$1"
+		systemctl -q disable "$1"
+		mv "$file" /root/unit
+		systemctl daemon-reload
+		mv /root/unit "$file"
+		systemctl daemon-reload
+		systemctl -q enable "$1"
+		systemctl reset-failed' sh "$2"
+}
+
+begin_to_count() {
+	local host unit
+	for host in ${HOSTS:-npm mail}; do
+		unit=mailcow-cert-deploy.path
+		[ "$host" != npm ] || unit=mailcow-cert-push.path
+		forget_count "$host" "$unit"
+		hosts exec "$host" systemctl start "$unit"
+	done
+}

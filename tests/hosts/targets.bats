@@ -167,6 +167,7 @@ engine() { standby env DOCKER_HOST=unix:///mnt/lab/engine/docker.sock docker "$@
 	done
 	[[ $output == 'CERTDEPLOY OK - 9 of 9 endpoints serve '* ]]
 	# from now on it is one like any other
+	begin_to_count
 	lab renew
 	await served_everywhere "$(source_fingerprint)"
 }
