@@ -34,8 +34,18 @@ teardown() {
 # The command that the last one printed for the other host, as a person would copy it, without sudo.
 printed() { sed -n 's/^  sudo \(setup-.*\)/\1/p' <<<"$output"; }
 
+# stop_sshd, start_sshd: with the socket that starts it where it is Ubuntu's, which learns its ports from a generator.
+stop_sshd() { mail sh -c 'systemctl -q is-enabled ssh.socket 2>/dev/null && systemctl stop ssh.socket; systemctl stop ssh'; }
+start_sshd() {
+	mail sh -c 'systemctl daemon-reload; systemctl reset-failed ssh
+		systemctl -q is-enabled ssh.socket 2>/dev/null && systemctl start ssh.socket; systemctl start ssh'
+}
+
 # A reload would be over before sshd listens again; and it is not to be counted as one that fails too often.
-restart_sshd() { mail sh -c 'systemctl reset-failed ssh; systemctl restart ssh'; }
+restart_sshd() {
+	stop_sshd
+	start_sshd
+}
 
 make_ca() {
 	npm sh -euc 'umask 077; cd /root

@@ -355,7 +355,7 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 
 # retrying PAUSE: with nobody at the other end, a run that is tried again after a while, three times in all
 retrying() {
-	mail systemctl stop ssh
+	stop_sshd
 	npm rm -f /var/lib/private/mailcow-cert-push/last_fp
 	npm sh -c 'mkdir -p /run/systemd/system/mailcow-cert-push.service.d
 		printf "%s\n" "[Unit]" StartLimitBurst=3 "[Service]" RestartSec=$1 >/run/systemd/system/mailcow-cert-push.service.d/retry.conf
@@ -363,7 +363,7 @@ retrying() {
 }
 
 as_ever() {
-	mail sh -c 'systemctl reset-failed ssh; systemctl start ssh'
+	start_sshd
 	npm sh -c 'rm -r /run/systemd/system/mailcow-cert-push.service.d; systemctl daemon-reload; systemctl reset-failed'
 }
 
