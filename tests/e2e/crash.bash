@@ -13,8 +13,8 @@
 #	mended              what must be true after the normal one, and after a faulty one that says that all is well
 #
 # Every CRASH_EVERY-th call is tried (1: all of them, which takes hours); each test begins at another one, or at number
-# CRASH_FIRST, from 0, with which the work can be divided among several labs. A run that
-# waits for something does not make the same calls each time: for one that is not made again, the one before it is tried.
+# CRASH_FIRST, from 0, with which the work can be divided among several labs. A run that waits for something does not
+# make the same calls each time: for one that is not made again, the one before it is tried.
 
 CRASH_EVERY=${CRASH_EVERY:-499}
 # A guard against hanging, not an assertion.

@@ -252,6 +252,22 @@ make_key() {
 	[[ $output == *'sshd does not answer on '*'; start it (systemctl start ssh), then run this again' ]]
 }
 
+@test "an sshd that systemd starts with the first connection is found, and told of when it does not start" {
+	undo='mail rm -f /etc/ssh/sshd_config.d/broken.conf; mail systemctl stop ssh.socket; stop_sshd; start_sshd'
+	stop_sshd
+	mail rm -rf /run/sshd
+	mail systemctl start ssh.socket
+	run second --dry-run
+	echo "$output"
+	[ "$status" = 0 ]
+	mail sh -c 'systemctl stop ssh.service 2>/dev/null; systemctl start ssh.socket; echo Nonsense yes >/etc/ssh/sshd_config.d/broken.conf'
+	mail mkdir -p /run/sshd
+	run second --dry-run
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output == *"sshd does not accept its own configuration ("*"); correct it, then run this again" ]]
+}
+
 @test "an sshd that lets the key read is noticed, and the key is not authorized" {
 	undo='mail rm -f /etc/ssh/sshd_config.d/loose.conf; restart_sshd'
 	mail sh -c 'printf "%s\n" "Match User certsync" "ForceCommand internal-sftp -d /home/certsync/incoming" \

@@ -130,6 +130,11 @@ nobody_there() { [ -z "$(processes)" ]; }
 	[ "$status" = 0 ]
 	[[ $output == *'have no systemd of its own started for the user certsync'* ]]
 	mail test ! -e "/run/user/$(uid)"
+	# where that one was masked as well
+	mail sh -euc 'rm "/etc/systemd/system/user-runtime-dir@$1.service"; systemctl -q mask "user-runtime-dir@$1.service"' sh "$(uid)"
+	run second
+	[ "$status" = 0 ]
+	[ "$(mail systemctl show --value -p LoadState "user-runtime-dir@$(uid).service")" = loaded ]
 }
 
 # hold [N [WAVE]]: log in and stay until release; what it said is in $BATS_TEST_TMPDIR/held.

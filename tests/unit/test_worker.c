@@ -169,8 +169,7 @@ static void root_is_nobody_and_cannot_come_back(void **state)
 	assert_int_equal(report.got[9], 0);
 }
 
-/* Of a service's process: with these capabilities (capset(2)), and not allowed to change them. Does
- * it drop them? */
+/* In a service's process, which has these capabilities (capset(2)) and may not change them. */
 static const char *dropped_as_service(uint32_t permitted, uint32_t inheritable)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -202,8 +201,7 @@ static void assert_dropped_as_service(uint32_t permitted, uint32_t inheritable, 
 	assert_int_equal(status, 0);
 }
 
-/* systemd 257 gives those of CapabilityBoundingSet= to a process that has no other, as inheritable.
- */
+/* systemd 257 leaves those of CapabilityBoundingSet= as inheritable to a process without any. */
 static void a_capability_that_cannot_be_used_need_not_be_dropped(void **state)
 {
 	(void)state;
