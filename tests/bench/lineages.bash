@@ -16,7 +16,8 @@ bench_lineages() {
 	local -A taken memory
 	make_pair "$scratch/covering" names="DNS:$LAB_HOSTNAME"
 	for ((i = 0; i < 10; i++)); do
-		make_pair "$scratch/other-$i" names="DNS:site$i.example.net,DNS:www.site$i.example.net" key=ec:P-384
+		make_pair "$scratch/other-$i" names="DNS:site$i.example.net,DNS:www.site$i.example.net" \
+			cn="site$i.example.net" key=ec:P-384
 	done
 	for count in 10 100 1000 10000; do
 		lineage_tree "$count"

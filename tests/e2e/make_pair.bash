@@ -52,12 +52,12 @@ date_for_openssl() {
 	date -u -d "$1" +%Y%m%d%H%M%SZ
 }
 
-# make_pair DIR [WHAT=VALUE...]: a pair that is good for mail.example.org since yesterday, but for
-# what the arguments say. names: of the SAN; usage: the extended key usage; ca: TRUE for an
-# authority's; from, to: as date -d takes them; key: as make_key takes it; key_of: a pair with the key to use.
+# make_pair DIR [WHAT=VALUE...]: a pair that is good for mail.example.org since yesterday, but for what the arguments
+# say. names: of the SAN; cn: the subject's common name; usage: the extended key usage; ca: TRUE for an authority's;
+# from, to: as date -d takes them; key: as make_key takes it; key_of: a pair with the key to use.
 make_pair() {
 	local dir=$1 names=DNS:mail.example.org usage=serverAuth ca=FALSE key=ec:P-256
-	local from='1 day ago' to='60 days' key_of='' setting
+	local cn=mail.example.org from='1 day ago' to='60 days' key_of='' setting
 	shift
 	for setting; do
 		local "$setting"
@@ -68,7 +68,7 @@ make_pair() {
 	else
 		make_key "$dir/privkey.pem" "$key"
 	fi
-	make_pair_openssl req -new -key "$dir/privkey.pem" -subj /CN=mail.example.org -out "$dir/csr"
+	make_pair_openssl req -new -key "$dir/privkey.pem" -subj "/CN=$cn" -out "$dir/csr"
 	make_pair_openssl ca -batch -notext -config "$AUTHORITY/ca.conf" -cert "$AUTHORITY/issuer.pem" \
 		-keyfile "$AUTHORITY/issuer.key" -in "$dir/csr" -out "$dir/leaf.pem" \
 		-startdate "$(date_for_openssl "$from")" -enddate "$(date_for_openssl "$to")" \
