@@ -12,7 +12,7 @@
 
 #include "certsync/cleanup.h"
 #include "identity.h"
-#include "unit.h"
+#include "make_pair.h"
 
 static char directory[] = "/tmp/test_identity.XXXXXX";
 static char path[sizeof(directory) + 16];
@@ -116,7 +116,7 @@ static void an_rsa_key_is_taken_only_where_it_signs_soundly(void **state)
 	assert_like_rsa();
 	keygen("-t rsa -b 2048 -m PEM -N ''");
 	assert_like_rsa();
-	write_pem(EVP_RSA_gen(2048), NULL);
+	write_pem(make_key("RSA 2048"), NULL);
 	assert_like_rsa();
 }
 

@@ -230,5 +230,5 @@ int main(void)
 		install_test(the_pair_before_is_kept_alone),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, judge_one_here, NULL);
 }

@@ -184,5 +184,5 @@ int main(void)
 		cmocka_unit_test_setup(text_is_made_printable, judge_good),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, judge_one_here, NULL);
 }

@@ -194,5 +194,5 @@ int main(void)
 		scratch_test(what_is_in_the_way_is_said),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, judge_one_here, NULL);
 }

@@ -492,5 +492,5 @@ int main(void)
 		sni_test(any_number_is_found_in_the_order_of_their_names),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, judge_one_here, NULL);
 }

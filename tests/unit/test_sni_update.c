@@ -27,7 +27,8 @@ static struct pair make_pair(const char *names)
 
 static int make_pairs(void **state)
 {
-	(void)state;
+	if (judge_one_here(state) < 0)
+		return -1;
 	pair = make_pair(NAMES);
 	other = make_pair(NAMES);
 	return 0;

@@ -509,5 +509,5 @@ int main(void)
 		staging_test(where_there_are_roots_the_installed_pair_is_judged_by_them),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, judge_one_here, NULL);
 }

@@ -21,6 +21,7 @@ static int make_all(void **state)
 	intermediate = make_identity(&spec);
 	leaf = make_identity(&(struct make_certificate){ .issuer = &intermediate });
 	other = make_identity(&(struct make_certificate){ .common_name = "Other" });
+	speak_tls_here(&leaf);
 	if (scratch_make(state) < 0)
 		return -1;
 	pem = pem_chain(root.certificate, NULL, NULL);
