@@ -82,7 +82,8 @@ make_mailcow() {
 }
 
 # In a directory of our own: the checkout may be somebody else's, or be used by him right now.
-build() { make -s -j"$(nproc)" -C "$TOP" B="$BATS_RUN_TMPDIR/build" "$@" >/dev/null; }
+BUILD=${CERTSYNC_BUILD:-$BATS_RUN_TMPDIR/build}
+build() { make -s -j"$(nproc)" -C "$TOP" B="$BUILD" "$@" >/dev/null; }
 
 install_on() {
 	build install DESTDIR="$(hosts root "$1")"

@@ -414,7 +414,7 @@ path_has_started() { rested npm $PUSH.service && npm journalctl -q -o cat -u $PU
 
 # in_days HOST UNIT DAYS: the unit as it runs when that many days have passed
 in_days() {
-	cp "$BATS_RUN_TMPDIR/build/clock.so" "$(hosts root "$1")/usr/lib/clock.so"
+	cp "$BUILD/clock.so" "$(hosts root "$1")/usr/lib/clock.so"
 	hosts exec "$1" sh -c 'mkdir -p "/run/systemd/system/$1.d"
 		printf "%s\n" "[Service]" Environment=LD_PRELOAD=/usr/lib/clock.so "Environment=CLOCK_SHIFT=$(($2 * 86400))" \
 			>"/run/systemd/system/$1.d/clock.conf"
@@ -424,7 +424,7 @@ in_days() {
 now_again() { hosts exec "$1" sh -c 'rm -rf "/run/systemd/system/$1.d/clock.conf" /usr/lib/clock.so; systemctl daemon-reload' sh "$2"; }
 
 @test "loud: the daily checks are enabled by the pairing, and all is well" {
-	build "$BATS_RUN_TMPDIR/build/clock.so"
+	build "$BUILD/clock.so"
 	npm systemctl is-enabled $PUSH-check.timer
 	mail systemctl is-enabled mailcow-cert-check.timer
 	mail sh -c 'mkdir /run/systemd/system/mailcow-cert-check.service.d
