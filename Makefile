@@ -188,16 +188,22 @@ check:
 # certsync against what people would use instead. bench-check fails where a goal is missed.
 bench bench-check:
 	tests/packages build check lab
-	$(MAKE) --no-print-directory all $(B)/bench/fingerprint $(B)/bench/peak
+	$(MAKE) --no-print-directory all $(addprefix $(B)/bench/,fingerprint parse judge peak)
 	@chown -R --reference=Makefile $(B)
 	CERTSYNC_BUILD=$(abspath $(B)) tests/bench/run $(if $(filter bench-check,$@),--check)
 
-# What certpush is measured against: the same libraries, and the least that can be done with them.
-$(B)/bench/fingerprint: tests/bench/fingerprint.c $(B)/certpush
+# What the programs are measured against: the same libraries, and the least that can be done with them.
+$(B)/bench/fingerprint $(B)/bench/parse: $(B)/bench/%: tests/bench/%.c $(B)/certpush
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(LINK) -o $@ $< \
-		-Wl,--no-as-needed $$(readelf -d $(B)/certpush | sed -n 's/.*(NEEDED).*\[\(.*\)\]/-l:\1/p')
+	$(Q)$(COMPILE) $(LINK) -o $@ $< $(call libraries_of,$(B)/certpush)
+
+$(B)/bench/judge: tests/bench/judge.c $(B)/libcertsync.a $(B)/certdeploy
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LINK) -o $@ $< $(B)/libcertsync.a $(call libraries_of,$(B)/certdeploy)
+
+libraries_of = -Wl,--no-as-needed $$(readelf -d $1 | sed -n 's/.*(NEEDED).*\[\(.*\)\]/-l:\1/p')
 
 $(B)/bench/peak: tests/bench/peak.c $(B)/dependencies
 	$(SAY) CC $<

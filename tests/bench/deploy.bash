@@ -33,12 +33,14 @@ SCRIPT
 }
 
 bench_deploy() {
-	local ours proved peer reloads
+	local ours proved peer judge reloads
 	local script="$here/deploy-script $scratch/incoming $LAB_SSL $LAB_HOSTNAME $LAB_DOCKER $LAB_PROJECT"
 	"$scratch/other"
 	"$bin/certdeploy" -q -c "$scratch/proved.conf"
-	take ours peer = "$here/turns" "$runs" "$bin/certdeploy -q -c $scratch/unseen.conf" "$script"
+	take ours peer judge = "$here/turns" "$runs" "$bin/certdeploy -q -c $scratch/unseen.conf" "$script" \
+		"$bin/bench/judge $scratch/incoming/fullchain.pem $scratch/incoming/privkey.pem $LAB_HOSTNAME"
 	row 'deploy, nothing to do / script' ms "$ours" "$peer" 'ratio <= 0.25'
+	row 'the pair judged, by nobody confined, and nothing else / the same' ms "$judge" "$peer" ''
 	deploy_proved
 	reloads_at_once
 	take ours proved peer reloads = "$here/turns" "$runs" -p "$scratch/other" \

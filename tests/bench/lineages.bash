@@ -12,7 +12,7 @@ lineage_tree() {
 }
 
 bench_lineages() {
-	local count i command name commands=() medians ours loop
+	local count i command name commands=() medians ours loop parsed
 	local -A taken memory
 	make_pair "$scratch/covering" names="DNS:$LAB_HOSTNAME"
 	for ((i = 0; i < 10; i++)); do
@@ -30,10 +30,12 @@ bench_lineages() {
 	for count in 10 100; do
 		commands+=("$here/list-script $scratch/tree-$count/live")
 	done
+	commands+=("$bin/bench/parse $(echo "$scratch"/tree-1000/live/*/cert.pem)")
 	take medians = "$here/turns" "$(few)" "${commands[@]}"
 	read -r "taken[list10]" "taken[list1000]" "taken[list10000]" "taken[run10]" "taken[run1000]" "taken[run10000]" \
-		"taken[loop10]" "taken[loop100]" <<<"$medians"
+		"taken[loop10]" "taken[loop100]" parsed <<<"$medians"
 	loop=$(calculate "1000 * ${taken[loop100]} / 100")
+	row 'parsed by OpenSSL, and nothing else, each of 1000 / each in an openssl loop' us "$parsed" "$loop" ''
 	for command in list run; do
 		name='certpush list'
 		[ "$command" = list ] || name='search in a run'

@@ -4,17 +4,18 @@
 # push - certpush with nothing to do, and with a certificate to carry, here and a long way off
 
 push_nothing() {
-	local ours peer least
+	local ours peer smallest least
 	local command=("$bin/certpush" -q -c "$scratch/push.conf") pinned=("$bin/certpush" -q -c "$scratch/pinned.conf")
 	local other=("$bin/bench/fingerprint" "$LAB_LIVE/$LAB_LINEAGE/fullchain.pem")
 	# Told which lineage it is, as the others are.
 	sed "s/^hostname .*/&\nlineage = $LAB_LINEAGE/" "$scratch/push.conf" >"$scratch/pinned.conf"
 	fingerprint "$LAB_LIVE/$LAB_LINEAGE/cert.pem" >"$scratch/last_fp"
-	take ours peer = "$here/turns" "$runs" "${command[*]}" \
-		"$here/push-script $LAB_LIVE/$LAB_LINEAGE $scratch/last_fp"
+	take ours peer smallest = "$here/turns" "$runs" "${command[*]}" \
+		"$here/push-script $LAB_LIVE/$LAB_LINEAGE $scratch/last_fp" "${other[*]}"
 	row 'push, nothing to do / script' ms "$ours" "$peer" 'ratio <= 0.4'
+	row 'smallest program with these libraries / the same' ms "$smallest" "$peer" ''
 	least=$(instructions "${other[@]}")
-	row 'the same, lineage given / smallest program with these libraries' instructions \
+	row 'push, nothing to do, lineage given / smallest program with these libraries' instructions \
 		"$(instructions "${pinned[@]}")" "$least" 'ratio <= 1.25'
 	row "the same, found among $(find "$LAB_LIVE" -mindepth 1 -type d | wc -l) lineages / that program" instructions \
 		"$(instructions "${command[@]}")" "$least" ''
