@@ -14,8 +14,8 @@ setup_file() {
 	crash_setup_file
 	dane_setup_file 2340
 	# Every service loads it, and no client gets a handshake: see deploy_verify.bats.
-	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:brainpoolP256r1 from='1 day ago'
-	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:brainpoolP256r1 from='1 hour ago'
+	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:secp256k1 from='1 day ago'
+	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:secp256k1 from='1 hour ago'
 }
 
 setup() {

@@ -11,8 +11,8 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	deploy_setup_file
 	# A curve that TLS clients do not offer: every service loads it, and no client gets a handshake.
-	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:brainpoolP256r1 from='1 hour ago'
-	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:brainpoolP256r1 from='1 day ago'
+	[ -e "$PAIRS/unusable-too" ] || make_pair "$PAIRS/unusable-too" key=ec:secp256k1 from='1 hour ago'
+	[ -e "$PAIRS/unusable" ] || make_pair "$PAIRS/unusable" key=ec:secp256k1 from='1 day ago'
 	[ -e "$PAIRS/rsa" ] || make_pair "$PAIRS/rsa" key=rsa:2048 from='2 days ago'
 	[ -e "$PAIRS/latest" ] || make_pair "$PAIRS/latest" from='1 hour ago'
 }

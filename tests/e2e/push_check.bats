@@ -424,8 +424,8 @@ not_reached() {
 	[ "$(jq -r .hostname <<<"$output")" = mail.example.org ]
 	[ "$(jq -r .certificate.lineage <<<"$output")" = npm-5 ]
 	[ "$(jq -r .certificate.sha256 <<<"$output")" = "$(fingerprint "$PAIRS/newer/leaf.pem")" ]
-	[ "$(jq -r '.certificate | .warning, (.days_left < 41 and .days_left > 39), (.critical | type)' <<<"$output" |
-		tr '\n' ' ')" = '100 true number ' ]
+	[ "$(jq -r '.certificate | .warning == 100, (.days_left < 41 and .days_left > 39), (.critical | type)' <<<"$output" |
+		tr '\n' ' ')" = 'true true number ' ]
 	[ "$(jq -r .pushed <<<"$output")" = "$(date -u -r "$STATE/last_fp" +%FT%TZ)" ]
 	[ "$(jq -r .endpoint <<<"$output")" = "$ENDPOINT" ]
 	[ "$(jq -r .served_sha256 <<<"$output")" = "$FINGERPRINT" ]
