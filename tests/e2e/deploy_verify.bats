@@ -21,7 +21,7 @@ setup_file() {
 setup() {
 	export VERIFY=on
 	deploy_setup
-	use_lab_tree "$@"
+	use_lab_tree
 	put_installed "$PAIRS/current"
 	everybody_reloads
 }
