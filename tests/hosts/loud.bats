@@ -351,6 +351,25 @@ mails_are() { [ "$(mails)" = "$1" ]; }
 	[ "$output" = 'webhook: accepted (200)' ]
 }
 
+@test "loud: what was logged of a failure is told, however far behind the journal is" {
+	local journald=systemd-journal # as much of its name as there is
+	undo="npm pkill -CONT -x $journald; npm rm -f /run/systemd/system/behind.service ${STAMP%/*}/behind.service
+		npm systemctl daemon-reload"
+	webhook_only
+	# before systemd says how it ended
+	npm sh -c 'printf "%s\n" "[Unit]" "OnFailure=certsync-notify@%n.service" "[Service]" Type=oneshot \
+		"ExecStart=sh -c \"pkill -STOP -x $1; exit 3\"" >/run/systemd/system/behind.service
+		systemctl daemon-reload' sh $journald
+	run npm systemctl start behind.service
+	await waits_or_has_told
+	npm pkill -CONT -x $journald
+	await rested npm certsync-notify@behind.service.service
+	requests_are 1
+	[[ $(sent /hook '.body | fromjson | .text') == *"Failed with result 'exit-code'"* ]]
+}
+
+waits_or_has_told() { npm pgrep -xf 'journalctl --sync' || requests_are 1; }
+
 # --- which failures ----------------------------------------------------------------------------------------
 
 # retrying PAUSE: with nobody at the other end, a run that is tried again after a while, three times in all
