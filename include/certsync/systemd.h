@@ -19,9 +19,9 @@ bool systemd_has_stderr(void);
 bool systemd_record(const char *lines, size_t len);
 
 /*
- * Wait until journald has dealt with all records, some seconds at the most. It looks up in /proc
- * which unit a record comes from, and `journalctl -u` would not find those of a process that has
- * ended by then.
+ * Wait until journald has dealt with all records and with what was printed to it, some seconds at
+ * the most. It looks up in /proc which run of which unit something comes from, and can no longer
+ * tell once the process has ended.
  */
 void systemd_flush(void);
 

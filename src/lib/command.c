@@ -232,22 +232,28 @@ static const struct command *choose_command(const struct command_program *progra
 	return NULL;
 }
 
-int command_main(const struct command_program *program, int argc, char *argv[])
+static int run_chosen(const struct command_program *program, int argc, char *argv[])
 {
 	struct command_options options = { .conf = program->conf, .warning = -1, .critical = -1 };
 	enum journal_volume volume = JOURNAL_NORMAL;
 	const struct command *command;
-	int status;
+	int status = take_options(program, argc, argv, &options, &volume);
 
-	protect_process();
-	status = take_options(program, argc, argv, &options, &volume);
 	if (status != GO_ON)
 		return status;
 	command = choose_command(program, argc, argv, &options);
 	if (!command)
 		return usage_error(program);
 	journal_open(program->name, volume);
-	status = command->run(&options);
+	return command->run(&options);
+}
+
+int command_main(const struct command_program *program, int argc, char *argv[])
+{
+	int status;
+
+	protect_process();
+	status = run_chosen(program, argc, argv);
 	systemd_flush();
 	return status;
 }

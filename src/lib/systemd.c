@@ -50,16 +50,21 @@ static int connected_socket(const char *path)
 
 /* --- journald --- */
 
-bool systemd_has_stderr(void)
+static bool leads_to_journald(int fd)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	char ours[64];
 	struct stat status;
 
-	if (!stream || fstat(STDERR_FILENO, &status) < 0 || access(JOURNAL_SOCKET, F_OK) < 0)
+	if (!stream || fstat(fd, &status) < 0)
 		return false;
 	snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
 	return !strcmp(stream, ours);
+}
+
+bool systemd_has_stderr(void)
+{
+	return leads_to_journald(STDERR_FILENO) && !access(JOURNAL_SOCKET, F_OK);
 }
 
 bool systemd_record(const char *lines, size_t len)
@@ -69,17 +74,28 @@ bool systemd_record(const char *lines, size_t len)
 	return journal >= 0 && send(journal, lines, len, MSG_NOSIGNAL) >= 0;
 }
 
-void systemd_flush(void)
+static void await_reader(int fd, deadline end)
 {
-	deadline end = deadline_in(FLUSH_MS);
 	int unread;
 
-	/* Once it has read an empty datagram, which it ignores, it is done with those before. */
-	if (journal < 0 || !systemd_record("", 0))
-		return;
-	while (!ioctl(journal, SIOCOUTQ, &unread) && unread > 0 &&
-	       deadline_pause(end, FLUSH_POLL_MS))
+	while (!ioctl(fd, SIOCOUTQ, &unread) && unread > 0 && deadline_pause(end, FLUSH_POLL_MS))
 		;
+}
+
+void systemd_flush(void)
+{
+	const deadline end = deadline_in(FLUSH_MS);
+	bool said = journal >= 0;
+
+	fflush(stdout);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (leads_to_journald(fd)) {
+			await_reader(fd, end);
+			said = true;
+		}
+	/* Once it has read an empty datagram, which it ignores, it is done with all before. */
+	if (said && systemd_record("", 0))
+		await_reader(journal, end);
 }
 
 /* --- the service manager --- */

@@ -1,5 +1,6 @@
 /* What is said to systemd, and what it hands over. Each test in a process of its own. */
 #include <sched.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -87,6 +88,65 @@ static void where_nothing_was_recorded_there_is_nothing_to_flush(void **state)
 	(void)state;
 	run_child(&child, flush_nothing, NULL);
 	assert_int_equal(child.status, 0);
+}
+
+/* A stream as systemd makes one of standard output, and says so. -1, or journald's end of it. */
+static int stdout_to_journald(void)
+{
+	struct stat status;
+	char stream[64];
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ||
+	    dup2(ends[0], STDOUT_FILENO) < 0 || close(ends[0]) < 0 ||
+	    fstat(STDOUT_FILENO, &status) < 0)
+		return -1;
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev,
+		 (uintmax_t)status.st_ino);
+	return setenv("JOURNAL_STREAM", stream, 1) < 0 ? -1 : ends[1];
+}
+
+/* As journald, which has read from the stream, and deals with that before it reads a record. */
+static int read_stream_and_tell(int stream, int records, int teller)
+{
+	char text[64];
+	ssize_t got = read(stream, text, sizeof(text));
+
+	usleep(50000);
+	if (got < 0 || dprintf(teller, "read %.*s", (int)got, text) < 0)
+		return 1;
+	return recv(records, text, sizeof(text), 0) != 0;
+}
+
+static int flush_printed(void *context)
+{
+	int records = own_journald(), teller = dup(STDOUT_FILENO), stream = stdout_to_journald();
+	int status;
+	pid_t reader;
+
+	(void)context;
+	if (records < 0 || teller < 0 || stream < 0)
+		return 1;
+	reader = fork();
+	if (!reader)
+		_exit(read_stream_and_tell(stream, records, teller));
+	printf("a verdict\n");
+	systemd_flush();
+	dprintf(teller, "flushed\n");
+	/* What was not flushed is now, and no reader waits for ever. */
+	fflush(stdout);
+	systemd_record("", 0);
+	return waitpid(reader, &status, 0) != reader || status;
+}
+
+static void flushing_waits_until_what_was_printed_was_dealt_with(void **state)
+{
+	struct child child;
+
+	(void)state;
+	run_child(&child, flush_printed, NULL);
+	assert_int_equal(child.status, 0);
+	assert_string_equal(child.out, "read a verdict\nflushed\n");
 }
 
 /* --- the service manager --- */
@@ -221,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flushing_waits_until_all_records_were_dealt_with),
+		cmocka_unit_test(flushing_waits_until_what_was_printed_was_dealt_with),
 		cmocka_unit_test(where_nothing_was_recorded_there_is_nothing_to_flush),
 		cmocka_unit_test(the_manager_is_told_the_state),
 		cmocka_unit_test(the_manager_is_given_the_descriptor),
