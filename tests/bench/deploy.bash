@@ -3,21 +3,38 @@
 #
 # deploy - certdeploy with nothing to do, and with a certificate to install
 
-# What a run takes beyond the slowest answer of that run, which it has to wait for.
+# beyond FILTER COMMAND...: adds to what is read what COMMAND takes, how many milliseconds FILTER (sed) finds in what it
+# says that the slowest answer took, and the difference
+beyond() {
+	local began ended filter=$1
+	shift
+	began=${EPOCHREALTIME/./}
+	"$@" >"$scratch/said" 2>&1
+	ended=${EPOCHREALTIME/./}
+	sed -n "$filter" "$scratch/said" | awk -v took=$((ended - began)) '{ print took / 1000, $1, took / 1000 - $1 }'
+}
+
+column() { cut -d' ' -f"$1" "$scratch/$2" | median; }
+
+# What a run takes beyond the slowest answer of that run, which it has to wait for; and what the least takes that
+# judges the pair before it asks, as nothing is to be compared with a pair that is no good.
 deploy_proved() {
-	local i began ended
+	local i least
+	least=("$bin/bench/judge" "$scratch/incoming/fullchain.pem" "$scratch/incoming/privkey.pem" "$LAB_HOSTNAME"
+		smtp:"$LAB_PORT_SMTP" smtp:"$LAB_PORT_SUBMISSION" tls:"$LAB_PORT_SMTPS" imap:"$LAB_PORT_IMAP"
+		tls:"$LAB_PORT_IMAPS" pop3:"$LAB_PORT_POP3" tls:"$LAB_PORT_POP3S" sieve:"$LAB_PORT_SIEVE"
+		tls:"$LAB_PORT_HTTPS")
+	rm -f "$scratch/proved" "$scratch/least"
 	for ((i = 0; i < runs; i++)); do
-		began=${EPOCHREALTIME/./}
-		"$bin/certdeploy" -v -c "$scratch/proved.conf" >"$scratch/said" 2>&1
-		ended=${EPOCHREALTIME/./}
-		sed -n 's/.*asked 9 endpoints in [0-9]* ms; .* took \([0-9]*\) ms.*/\1/p' "$scratch/said" |
-			awk -v took=$((ended - began)) '{ print took / 1000, $1, took / 1000 - $1 }'
-	done >"$scratch/proved"
+		beyond 's/.*asked 9 endpoints in [0-9]* ms; .* took \([0-9]*\) ms.*/\1/p' \
+			"$bin/certdeploy" -v -c "$scratch/proved.conf" >>"$scratch/proved"
+		beyond p "${least[@]}" >>"$scratch/least"
+	done
 	# Each run must have said so.
-	[ "$(wc -l <"$scratch/proved")" -eq "$runs" ]
-	row 'deploy, nothing to do, nine endpoints asked / slowest' ms "$(cut -d' ' -f1 "$scratch/proved" | median)" \
-		"$(cut -d' ' -f2 "$scratch/proved" | median)" ''
-	row 'the same, beyond the slowest' ms "$(cut -d' ' -f3 "$scratch/proved" | median)" - 'ours <= 10'
+	[ "$(wc -l <"$scratch/proved") $(wc -l <"$scratch/least")" = "$runs $runs" ]
+	row 'deploy, nothing to do, nine endpoints asked / slowest' ms "$(column 1 proved)" "$(column 2 proved)" ''
+	row 'the same, beyond the slowest' ms "$(column 3 proved)" - 'ours <= 10'
+	row 'judged and asked by one unconfined process, beyond the slowest' ms "$(column 3 least)" - ''
 }
 
 # What the three reloads take if they are made at once and nothing else is done: nobody is faster who asks docker.
