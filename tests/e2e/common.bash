@@ -24,15 +24,20 @@ here() {
 	(cd "$TOP" && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS B="$1" bash -c "$2") && typed here "$2"
 }
 
-# await COMMAND...: until it succeeds, or the test fails
+# await COMMAND...: until it succeeds, or the test fails. Between two looks it rests as long as a look has taken: what is
+# awaited needs the processor as well.
 await() {
-	local end=$((SECONDS + WITHIN_S))
+	local end=$((SECONDS + WITHIN_S)) begun=${EPOCHREALTIME/[.,]/} took pause
 	until "$@"; do
 		if ((SECONDS >= end)); then
 			echo "not within $WITHIN_S s: $*" >&2
 			return 1
 		fi
-		sleep 0.02
+		took=$((${EPOCHREALTIME/[.,]/} - begun))
+		((took >= 20000)) || took=20000
+		printf -v pause '%d.%06d' $((took / 1000000)) $((took % 1000000))
+		sleep "$pause"
+		begun=${EPOCHREALTIME/[.,]/}
 	done
 }
 
