@@ -436,7 +436,7 @@ pushed() {
 
 # Everything about the files there but when they were read.
 snapshot() {
-	find "$@" \( -type f -printf '%p %i %m %U:%G %n %T@ %C@ ' -exec sha256sum {} \; \) -o \
+	find "$@" \( -type f -printf '%p %i %m %U:%G %n %T@ %C@\n' -exec sha256sum {} + \) -o \
 		-printf '%p %y %m %U:%G %T@ %l\n' | sort
 }
 

@@ -83,7 +83,7 @@ snapshot() {
 		cd "$(hosts root "$1")" || exit
 		for dir in $TREE; do
 			[ -d "$dir" ] || continue
-			find "$dir" \( -path root/.ansible -o -path root/.cache \) -prune -o \( -type f -printf '%p %m %U:%G %T@ ' -exec sha256sum {} \; \) -o \
+			find "$dir" \( -path root/.ansible -o -path root/.cache \) -prune -o \( -type f -printf '%p %m %U:%G %T@\n' -exec sha256sum {} + \) -o \
 				-printf '%p %y %m %U:%G %l\n'
 		done
 	) | sort

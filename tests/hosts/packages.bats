@@ -71,7 +71,7 @@ remains() {
 		find . -xdev \( -path ./var/log -o -path ./var/cache -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./opt \
 			-o -path ./root -o -path './etc/*-' -o -path ./etc/.pwd.lock -o -path ./var/lib/systemd/random-seed \
 			-o -path ./run -o -path ./tmp -o -path './var/tmp/*' \) -prune \
-			-o -path './etc/*' -type f -printf '%p %m %U:%G ' -exec sha256sum {} \; \
+			-o -path './etc/*' -type f -printf '%p %m %U:%G\n' -exec sha256sum {} + \
 			-o \( -type f -printf '%p %m %U:%G %s\n' -o -printf '%p %y %m %U:%G %l\n' \)
 	) | sort
 	# shellcheck disable=SC2086
@@ -89,7 +89,7 @@ generations() { mail ls $INCOMING; }
 # What a person or the setup scripts have written.
 settings() {
 	hosts exec "$1" sh -c 'cd /; find etc/certsync etc/systemd/system etc/security/limits.d etc/ssh/sshd_config.d home/certsync/.ssh \
-		-printf "%p %m %U:%G %l\n" -type f -exec sha256sum {} \; 2>/dev/null | sort'
+		-printf "%p %m %U:%G %l\n" -type f -exec sha256sum {} + 2>/dev/null | sort'
 }
 
 both_are_set() {

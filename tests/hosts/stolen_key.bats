@@ -57,7 +57,7 @@ pushed() {
 # What must not change: all that is not the user's to write, and what was pushed.
 untouched() {
 	mail sh -euc 'find /etc /home /opt /root /usr/local /var/lib/mailcow-cert-deploy /var/spool -path "$1/.*" -prune -o \
-			-path "$1" -o -printf "%p %y %m %U:%G %l " \( -type f -exec sha256sum {} \; -o -printf "\n" \)
+			-path "$1" -o -printf "%p %y %m %U:%G %l\n" -type f -exec sha256sum {} +
 		find /tmp /var/tmp /dev/shm /dev/mqueue /run/lock /run/user -printf "%p %y %m %U:%G %l\n"' sh $INCOMING
 }
 
