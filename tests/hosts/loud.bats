@@ -76,7 +76,11 @@ run_unit() {
 }
 
 # No job is waiting for it either.
-rested() { [[ $(show "$1" ActiveState "$2")$(show "$1" Job "$2") =~ ^(inactive|failed)$ ]]; }
+rested() {
+	local state
+	state=$(hosts exec "$1" systemctl show --value -p ActiveState -p Job "$2")
+	[[ ${state//$'\n'/} =~ ^(inactive|failed)$ ]]
+}
 
 # sent PATH FILTER: of the requests to that path
 sent() { jq -r "select(.path == \"$1\") | $2" "$SINK/requests"; }
