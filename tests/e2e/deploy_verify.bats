@@ -367,7 +367,7 @@ leave_directory() {
 	for odd in silent slow flood injecting; do
 		rm -f "$BATS_TEST_TMPDIR/odd"
 		serve_oddly "$odd"
-		configure '[mailcow]' 'hostname = mail.example.org' '[verify]' 'timeout = 2s' "endpoints = odd=smtp://127.0.0.1:$odd_port"
+		configure '[mailcow]' 'hostname = mail.example.org' '[verify]' 'timeout = 8s' "endpoints = odd=smtp://127.0.0.1:$odd_port"
 		run timeout 60 "$PROGRAM" -c "$CONF"
 		expect 69 "9 of 10 endpoints serve $(of_pair current); odd (127.0.0.1 port $odd_port):" "${says[$odd]}"
 		kill "$odd_server"
