@@ -11,6 +11,16 @@
 #include "certsync/systemd.h"
 #include "run_child.h"
 
+/* ${run} ends well, and has printed that. */
+static void assert_prints(child_fn *run, void *context, const char *wanted)
+{
+	struct child child;
+
+	run_child(&child, run, context);
+	assert_int_equal(child.status, 0);
+	assert_string_equal(child.out, wanted);
+}
+
 static int bound_socket(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -66,12 +76,8 @@ static int flush(void *context)
 
 static void flushing_waits_until_all_records_were_dealt_with(void **state)
 {
-	struct child child;
-
 	(void)state;
-	run_child(&child, flush, NULL);
-	assert_int_equal(child.status, 0);
-	assert_string_equal(child.out, "read MESSAGE=one\nread MESSAGE=two\nflushed\n");
+	assert_prints(flush, NULL, "read MESSAGE=one\nread MESSAGE=two\nflushed\n");
 }
 
 static int flush_nothing(void *context)
@@ -83,11 +89,8 @@ static int flush_nothing(void *context)
 
 static void where_nothing_was_recorded_there_is_nothing_to_flush(void **state)
 {
-	struct child child;
-
 	(void)state;
-	run_child(&child, flush_nothing, NULL);
-	assert_int_equal(child.status, 0);
+	assert_prints(flush_nothing, NULL, "");
 }
 
 /* A stream as systemd makes one of standard output, and says so. -1, or journald's end of it. */
@@ -141,12 +144,8 @@ static int flush_printed(void *context)
 
 static void flushing_waits_until_what_was_printed_was_dealt_with(void **state)
 {
-	struct child child;
-
 	(void)state;
-	run_child(&child, flush_printed, NULL);
-	assert_int_equal(child.status, 0);
-	assert_string_equal(child.out, "read a verdict\nflushed\n");
+	assert_prints(flush_printed, NULL, "read a verdict\nflushed\n");
 }
 
 /* --- the service manager --- */
@@ -190,22 +189,14 @@ static int notify_with(void *contents)
 
 static void the_manager_is_told_the_state(void **state)
 {
-	struct child child;
-
 	(void)state;
-	run_child(&child, notify_with, NULL);
-	assert_int_equal(child.status, 0);
-	assert_string_equal(child.out, "STATUS=well");
+	assert_prints(notify_with, NULL, "STATUS=well");
 }
 
 static void the_manager_is_given_the_descriptor(void **state)
 {
-	struct child child;
-
 	(void)state;
-	run_child(&child, notify_with, (char[]){ "contents" });
-	assert_int_equal(child.status, 0);
-	assert_string_equal(child.out, "STATUS=well with contents");
+	assert_prints(notify_with, (char[]){ "contents" }, "STATUS=well with contents");
 }
 
 static int notify_nobody(void *path)
@@ -220,15 +211,12 @@ static int notify_nobody(void *path)
 static void a_manager_that_is_not_there_is_noticed(void **state)
 {
 	char long_path[200] = "/";
-	struct child child;
 
 	(void)state;
 	memset(long_path + 1, 'x', sizeof(long_path) - 2);
-	for (size_t i = 0; i < 3; i++) {
-		run_child(&child, notify_nobody,
-			  (char *[]){ NULL, (char[]){ "/nowhere" }, long_path }[i]);
-		assert_int_equal(child.status, 0);
-	}
+	for (size_t i = 0; i < 3; i++)
+		assert_prints(notify_nobody,
+			      (char *[]){ NULL, (char[]){ "/nowhere" }, long_path }[i], "");
 }
 
 /* --- what it hands over --- */
@@ -255,11 +243,7 @@ static int look_up(void *context)
 
 static void handed_is(struct handed handed, const char *wanted)
 {
-	struct child child;
-
-	run_child(&child, look_up, &handed);
-	assert_int_equal(child.status, 0);
-	assert_string_equal(child.out, wanted);
+	assert_prints(look_up, &handed, wanted);
 }
 
 static void a_descriptor_is_found_by_its_name(void **state)
