@@ -201,7 +201,7 @@ $(B)/bench/fingerprint $(B)/bench/parse: $(B)/bench/%: tests/bench/%.c $(B)/cert
 $(B)/bench/judge: tests/bench/judge.c $(B)/libcertsync.a $(B)/certdeploy
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(COMPILE) $(LINK) -o $@ $< $(B)/libcertsync.a $(call libraries_of,$(B)/certdeploy)
+	$(Q)$(COMPILE) -Isrc/lib $(LINK) -o $@ $< $(B)/libcertsync.a $(call libraries_of,$(B)/certdeploy)
 
 libraries_of = -Wl,--no-as-needed $$(readelf -d $1 | sed -n 's/.*(NEEDED).*\[\(.*\)\]/-l:\1/p')
 

@@ -3,13 +3,16 @@
 #
 # deploy - certdeploy with nothing to do, and with a certificate to install
 
-# beyond FILTER COMMAND...: adds to what is read what COMMAND takes, how many milliseconds FILTER (sed) finds in what it
-# says that the slowest answer took, and the difference
+# beyond FILTER COMMAND...: prints how many milliseconds COMMAND takes, how many of them the slowest answer took, which
+# FILTER (sed) finds in what it says, and the difference
 beyond() {
 	local began ended filter=$1
 	shift
 	began=${EPOCHREALTIME/./}
-	"$@" >"$scratch/said" 2>&1
+	"$@" >"$scratch/said" 2>&1 || {
+		cat "$scratch/said" >&2
+		return 1
+	}
 	ended=${EPOCHREALTIME/./}
 	sed -n "$filter" "$scratch/said" | awk -v took=$((ended - began)) '{ print took / 1000, $1, took / 1000 - $1 }'
 }

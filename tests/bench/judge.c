@@ -11,7 +11,7 @@
 
 #include <openssl/crypto.h>
 
-#include "../../src/lib/ask.h"
+#include "ask.h"
 #include "certsync/bundle.h"
 #include "certsync/cleanup.h"
 
