@@ -24,8 +24,8 @@ here() {
 	(cd "$TOP" && env -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS B="$1" bash -c "$2") && typed here "$2"
 }
 
-# await COMMAND...: until it succeeds, or the test fails. Between two looks it rests as long as a look has taken: what is
-# awaited needs the processor as well.
+# await COMMAND...: until it succeeds, or the test fails. Between two looks it rests as long as a look has taken, a second
+# at the most: what is awaited needs the processor as well.
 await() {
 	local end=$((SECONDS + WITHIN_S)) begun=${EPOCHREALTIME/[.,]/} took pause
 	until "$@"; do
@@ -35,6 +35,7 @@ await() {
 		fi
 		took=$((${EPOCHREALTIME/[.,]/} - begun))
 		((took >= 20000)) || took=20000
+		((took <= 1000000)) || took=1000000
 		printf -v pause '%d.%06d' $((took / 1000000)) $((took % 1000000))
 		sleep "$pause"
 		begun=${EPOCHREALTIME/[.,]/}
