@@ -152,7 +152,7 @@ before_the_gate() {
 	put_generation "$PAIRS/new"
 	publish "_25._tcp.mail 60 $(tlsa "$PAIRS/current/leaf.pem")" "$@"
 	export DANE=auto
-	configure '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" 'timeout = 3s'
+	configure '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" 'timeout = 30s'
 }
 
 # Whatever fails: what is to be held is.

@@ -23,9 +23,9 @@ setup() {
 	NEW=$(tlsa "$PAIRS/new/leaf.pem")
 }
 
-# at_resolver [LINE...]: the configuration, with these lines in section [dane]
+# at_resolver [LINE...]: the configuration, with these lines in section [dane]; an answer is waited for so long, or $PATIENCE
 at_resolver() {
-	configure '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" 'timeout = 3s' "$@"
+	configure '[dane]' "resolver = 127.0.0.1:$((DNS_PORT + 1))" "timeout = ${PATIENCE:-30s}" "$@"
 }
 
 # --- what is deployed ---
@@ -217,12 +217,14 @@ pins() {
 	dns flush
 	held '_25._tcp.mail.example.org cannot be looked up: SERVFAIL'
 	publish "_25._tcp.mail 60 $NEW"
+	PATIENCE=2s at_resolver
 	dns stall nsd
 	held '_25._tcp.mail.example.org cannot be looked up'
 	dns resume nsd
 	dns stall unbound
 	held '_25._tcp.mail.example.org cannot be looked up: no answer from the resolver'
 	dns resume unbound
+	at_resolver
 	publish "_25._tcp.mail 60 $NEW"
 	held 'was first seen'
 	at 71 deployed "$PAIRS/new"

@@ -271,7 +271,23 @@ with_fault() {
 
 # The limit is only there to end a test that would not end by itself.
 certpush() {
-	run timeout -k 5 50 "$PROGRAM" -c "$CONF" "$@"
+	run timeout -k 5 180 "$PROGRAM" -c "$CONF" "$@"
+}
+
+# certpush_within TEXT SETTING=MILLISECONDS...: certpush with limits within which it comes as far as to say TEXT; they are
+# longer on a slow machine
+certpush_within() {
+	local text=$1 limit limits factor
+	shift
+	for factor in 1 4 16; do
+		limits=()
+		for limit; do
+			limits+=("${limit%=*}=$((${limit#*=} * factor))ms")
+		done
+		configure "${limits[@]}"
+		certpush
+		[[ $output != *"$text"* ]] || break
+	done
 }
 
 # traced [STRACE-OPTION...] -- [OPTION...]: under strace, which writes to $TRACE
@@ -282,7 +298,7 @@ traced() {
 		shift
 	done
 	shift
-	run timeout -k 5 50 strace -f -qq -o "$TRACE" "${options[@]}" "$PROGRAM" -c "$CONF" "$@"
+	run timeout -k 5 180 strace -f -qq -o "$TRACE" "${options[@]}" "$PROGRAM" -c "$CONF" "$@"
 }
 
 # begin [COMMAND...] -- [OPTION...]: in the background; its pid is $JOB, wait for it with finish
@@ -313,7 +329,7 @@ finish() {
 apart() {
 	local setup=$1
 	shift
-	run timeout -k 5 50 unshare --mount --propagation private sh -euc "$setup"'; exec "$@"' sh \
+	run timeout -k 5 180 unshare --mount --propagation private sh -euc "$setup"'; exec "$@"' sh \
 		"$PROGRAM" -c "$CONF" "$@"
 }
 

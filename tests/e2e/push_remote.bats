@@ -203,8 +203,7 @@ dies_at() {
 # hangs_at SYSTEM-CALL STAGE PATH-PATTERN: it takes longer there than the run may
 hangs_at() {
 	with_fault "$1:delay_enter=40000000"
-	configure limits.run_timeout=4s
-	certpush
+	certpush_within "the time was up while $2" limits.run_timeout=4000
 	refused 75 "the time was up while $2" 'raise the limits in section [limits] of push.conf'
 	said_of "$3"
 }
@@ -249,8 +248,7 @@ hangs_at() {
 	sed "s|/usr/sbin/nologin$|/bin/sh|" "$LAB/sshd/etc/passwd" >"$BATS_TEST_TMPDIR/passwd"
 	forcing 'exec sleep 60'
 	nsenter -t "$(cat "${STARTED[0]}/sshd.pid")" -m mount --bind "$BATS_TEST_TMPDIR/passwd" /etc/passwd
-	configure limits.handshake_timeout=1s
-	certpush
+	certpush_within 'while starting SFTP' limits.handshake_timeout=1000
 	refused 75 "certsync@127.0.0.1 port $PORT: the time was up while starting SFTP" 'raise the limits'
 }
 

@@ -140,11 +140,9 @@ status_of() { # REQUEST CODE
 }
 
 @test "the final name is not asked for before both files are whole" {
-	configure limits.run_timeout=3s
 	wish close 2 after rename 1
-	certpush
-	expect 75
-	[[ $output == *'the time was up while closing the file'* ]]
+	certpush_within 'while closing the file' limits.run_timeout=3000
+	expect 75 'the time was up while closing the file'
 	[ -z "$(generations)" ]
 }
 
@@ -182,7 +180,7 @@ status_of() { # REQUEST CODE
 
 @test "each SFTP request is answered with what is no answer: an error in time, and nothing half" {
 	local request answer answers turn=0 all=(rubbish huge short close handle stranger stall)
-	configure limits.run_timeout=3s limits.handshake_timeout=3s
+	configure limits.run_timeout=10s limits.handshake_timeout=10s
 	for request in init:1 $REQUESTS_MADE; do
 		answers=("${all[@]}")
 		# The quick ones: for the others the time has to be up.

@@ -189,7 +189,7 @@ static enum outcome ask_patiently(const struct wire_question *questions, size_t 
 	do {
 		outcome = wire_ask(questions, count, NULL, deadline_in(limit), answers);
 		limit *= 4;
-	} while (limit <= LONG_MS && !enough(answers));
+	} while (limit <= 4 * LONG_MS && !enough(answers));
 	return outcome;
 }
 

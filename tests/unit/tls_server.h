@@ -26,7 +26,7 @@
 
 #define HEARD_MAX 1024
 /* A guard against hanging, not an assertion. */
-#define LONG_MS (15 * 1000)
+#define LONG_MS (60 * 1000)
 
 struct server;
 
