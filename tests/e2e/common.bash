@@ -51,7 +51,7 @@ expect() {
 	}
 	shift
 	for text; do
-		grep -qF -- "$text" <<<"$output" || {
+		[[ $output == *"$text"* ]] || {
 			printf 'not said: %s; output:\n%s\n' "$text" "$output" >&2
 			return 1
 		}

@@ -143,7 +143,10 @@ traced() {
 # --- looking at the result ---
 
 not_said() {
-	! grep -F -- "$1" <<<"$output" >&2
+	[[ $output != *"$1"* ]] || {
+		printf 'said: %s; output:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
 }
 
 # Everything about the files in these directories but when they were read.

@@ -22,7 +22,7 @@ said_of() {
 tiny_staging() { # TMPFS-OPTIONS
 	rm -rf "$STAGING"
 	mkdir "$STAGING"
-	mount -t tmpfs -o "mode=0700,uid=$(owner_id),gid=$(owner_id),$1" tiny "$STAGING"
+	mount -t tmpfs -o "mode=0700,uid=$OWNER_ID,gid=$OWNER_ID,$1" tiny "$STAGING"
 }
 
 fill() { # FILE

@@ -124,8 +124,8 @@ unusable() {
 }
 
 @test "the identity belongs to another user: 78, its path and whose it is" {
-	chown "$(owner_id)" "$KEY"
-	unusable 78 "belongs to another user (uid $(owner_id))"
+	chown "$OWNER_ID" "$KEY"
+	unusable 78 "belongs to another user (uid $OWNER_ID)"
 }
 
 @test "the identity is protected by a passphrase: 78, in either format" {

@@ -15,7 +15,7 @@ REQUESTS_MADE='mkdir:0 open:1 open:2 write:1 write:2 fsync:1 fsync:2 close:1 clo
 setup_file() {
 	push_setup_file
 	cp "$TOP/tests/e2e/odd_sftp.py" "$PUSH_HOME/"
-	install -d -m 0700 -o "$(owner_id)" "$PUSH_HOME/odd"
+	install -d -m 0700 -o "$OWNER_ID" "$PUSH_HOME/odd"
 	mkdir "$BATS_FILE_TMPDIR/main"
 	run_sshd "$BATS_FILE_TMPDIR/main" -o "ForceCommand=python3 -B $PUSH_HOME/odd_sftp.py $PUSH_HOME/odd \
 		/usr/lib/openssh/sftp-server -u 0077 -d $STAGING"
@@ -34,7 +34,7 @@ setup() {
 
 wish() { # REQUEST NUMBER ANSWER...
 	echo "$@" >"$PUSH_HOME/odd/wish"
-	chown "$(owner_id)" "$PUSH_HOME/odd/wish"
+	chown "$OWNER_ID" "$PUSH_HOME/odd/wish"
 	rm -f "$PUSH_HOME/odd/done"
 }
 
