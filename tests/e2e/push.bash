@@ -484,7 +484,7 @@ nothing_secret_said() {
 	local key line lines=()
 	for key in "$LAB_IDENTITY" "$ARCHIVE"/*/privkey*.pem; do
 		[ -f "$key" ] || continue
-		while read -r line; do
+		while read -r line || [ -n "$line" ]; do
 			[[ ! $line =~ ^[A-Za-z0-9+/=]{40,}$ ]] || lines+=("$line")
 		done <"$key"
 	done
