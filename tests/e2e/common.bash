@@ -57,3 +57,11 @@ expect() {
 		}
 	done
 }
+
+# not_said TEXT: nor did the last run say that
+not_said() {
+	[[ $output != *"$1"* ]] || {
+		printf 'said: %s; output:\n%s\n' "$1" "$output" >&2
+		return 1
+	}
+}

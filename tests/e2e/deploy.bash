@@ -142,13 +142,6 @@ traced() {
 
 # --- looking at the result ---
 
-not_said() {
-	[[ $output != *"$1"* ]] || {
-		printf 'said: %s; output:\n%s\n' "$1" "$output" >&2
-		return 1
-	}
-}
-
 # Everything about the files in these directories but when they were read.
 snapshot() {
 	find "$@" \( -type f -printf '%p %i %m %U:%G %n %T@ %C@\n' -exec sha256sum {} + \) -o \

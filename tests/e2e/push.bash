@@ -411,13 +411,6 @@ listens() { # PORT
 
 # --- looking at the result ---
 
-not_said() {
-	[[ $output != *"$1"* ]] || {
-		printf 'said: %s; output:\n%s\n' "$1" "$output" >&2
-		return 1
-	}
-}
-
 # refused STATUS TEXT...: the last run failed so; nothing was remembered and nothing is there to be deployed
 refused() {
 	expect "$@"
